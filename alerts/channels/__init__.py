@@ -1,0 +1,1 @@
+"""One file a channel, each with ``CHANNEL``; found by ``pantau.registry``."""

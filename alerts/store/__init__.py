@@ -1,0 +1,1 @@
+"""What alerts keeps in the one database; every function is handed a connection inside somebody's transaction."""

@@ -1,0 +1,1 @@
+"""One file a language, each with ``TEXT``; found by ``pantau.registry``."""

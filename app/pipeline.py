@@ -1,0 +1,175 @@
+"""The fast lane's heart: judge a batch and commit everything that follows from it in one transaction.
+
+The life of a reading: receive (``ingest.mqtt``), decode (``ingest.decode``), step (``app.step``), commit once (here),
+acknowledge (``app.service``). What may take longer follows the journal (``app.followers``). A failed commit is undone
+by reading the states back; nothing was acknowledged, so nothing is lost.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from app import journal
+from app.books import Books
+from app.database import unit_of_work
+from app.journal import Row
+from app.states import States
+from app.step import Fate, Step
+from ingest.decode import Decoder, Refused
+from models.detector import Detector
+from pantau.city import City
+from pantau.event import Command, Event, FlagRevised, Score, Told
+from pantau.ports import Clock
+from pantau.reading import Flag, Reading
+
+__all__ = ["Inputs", "Pipeline"]
+
+_log = structlog.get_logger("pantau.pipeline")
+
+SNAPSHOT_EVERY_S = 5.0
+"""How often changed states are saved: what a restart has to step again stays this short."""
+
+
+@dataclass
+class Inputs:
+    """What one batch brings, before it is judged.
+
+    Attributes:
+        answers: manual readings: (command id, index in ``readings``).
+        slow_pos: journal position up to which ``scores`` were made, 0 when the slow lane handed nothing back.
+        slow_states: its detectors' states as of ``slow_pos``.
+    """
+
+    readings: list[Reading] = field(default_factory=list)
+    refused: Sequence[Refused] = ()
+    scores: list[Score] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
+    answers: list[tuple[int, int]] = field(default_factory=list)
+    slow_pos: int = 0
+    slow_states: Sequence[tuple[str, str, str, str, bytes]] = ()
+
+
+class Pipeline:
+    """The fast lane: the only writer of alert state.
+
+    Args:
+        engine: the one database.
+        books: what a batch writes beside the journal.
+        clock: real, scaled or virtual.
+
+    Attributes:
+        listening_since: when the sensors could be heard from, ms; 0 while they cannot.
+        counts: readings by ``Fate``.
+        last: the newest batch as it was journaled.
+    """
+
+    def __init__(
+        self, engine: Engine, city: City, detectors: Mapping[str, Detector], books: Books, clock: Clock
+    ) -> None:
+        self.engine = engine
+        self.clock = clock
+        self.books = books
+        self.decoder = Decoder(city)
+        self.step = Step(city, detectors, clock.slack_ms)
+        self.states = States(self.step, detectors)
+        self.listening_since = 0
+        self.counts: Counter[str] = Counter()
+        self.last = Row()
+        self._now = 0
+        self._snapshot_at = 0.0
+        self._torn = False
+
+    def restore(self) -> None:
+        """Bring the states to what the last commit left; call before the first batch and after a failed commit."""
+        with self.engine.connect() as connection:
+            self._now = max(self._now, self.states.restore(connection))
+            self.books.load(connection)
+        self._torn = False
+
+    def process(self, inputs: Inputs) -> list[Event]:
+        """Judge and commit one batch; on return it is stored, on an exception nothing of it is.
+
+        Raises:
+            DBAPIError: the database refused; the states are as before.
+        """
+        started = time.perf_counter()
+        if self._torn:  # a failed commit could not be undone while the database was away
+            self.restore()
+        self._now = now = max(self._now, self.clock.now())
+        row = Row(
+            ticks=self.states.due_ticks(now, self.listening_since), commands=inputs.commands, readings=inputs.readings,
+            scores=inputs.scores, listening_since=self.listening_since,
+        )  # fmt: skip
+        if row.empty and not inputs.refused and not inputs.slow_pos:
+            return []
+        events: list[Event] = []
+        self._torn = True
+        fates = self.states.step(row, now, events)
+        events += [
+            Told(command, *_fate_in_words(row.readings[index], fates[index]))
+            for command, index in inputs.answers
+        ]
+        self._sort(row, fates, events)
+        self.last = row
+        save = time.monotonic() - self._snapshot_at >= SNAPSHOT_EVERY_S
+        try:
+            with unit_of_work(self.engine) as connection:
+                pos = self._write(connection, row, inputs, events, now, save=save)
+        except DBAPIError:
+            self.restore()
+            raise
+        self._torn = False
+        self.states.note_timers()
+        if save:
+            self.states.saved()
+            self._snapshot_at = time.monotonic()
+        self.books.committed(events)
+        _log.debug(
+            "batch", pos=pos, readings=len(row.readings), ms=round((time.perf_counter() - started) * 1000, 1)
+        )
+        return events
+
+    def _sort(self, row: Row, fates: list[str], events: list[Event]) -> None:
+        """Leave duplicates out and note which readings were only stored, which wait."""
+        self.counts.update(fates)
+        row.revisions = [event for event in events if isinstance(event, FlagRevised)]
+        if Fate.DUPLICATE in fates:
+            kept = [index for index, fate in enumerate(fates) if fate != Fate.DUPLICATE]
+            row.readings = [row.readings[index] for index in kept]
+            fates = [fates[index] for index in kept]
+        row.unstepped = [
+            index for index, fate in enumerate(fates) if fate not in {Fate.STEPPED, Fate.PENDING}
+        ]
+        row.late = [index for index, fate in enumerate(fates) if fate == Fate.LATE]
+        row.pending = [index for index, fate in enumerate(fates) if fate == Fate.PENDING]
+
+    def _write(
+        self, connection: Connection, row: Row, inputs: Inputs, events: list[Event], now: int, *, save: bool
+    ) -> int:
+        """The one transaction: journal, latest, refused, transitions, notices, answers, cursors, snapshots."""
+        pos = journal.last_pos(connection) if row.empty else journal.append(connection, now, row)
+        self.books.write(connection, row, inputs.refused, events, self.states, now, pos)
+        if inputs.slow_pos:
+            journal.move_cursor(connection, "slow", inputs.slow_pos)
+        if inputs.slow_states:
+            self.books.write_slow_states(connection, inputs.slow_states, inputs.slow_pos)
+        if save:
+            self.states.save(connection, pos)
+        return pos
+
+
+def _fate_in_words(reading: Reading, fate: str) -> tuple[bool, str]:
+    """The answer to whoever entered a reading by hand."""
+    if reading.flag == Flag.FAIL:
+        return fate != Fate.FUTURE, reading.reason
+    words = {
+        Fate.DUPLICATE: "this reading was stored already",
+        Fate.LATE: "stored as history: a newer reading is there already",
+        Fate.CONFLICT: "stored in place of another value for the same instant; not judged again",
+    }
+    return True, words.get(fate, "stored and judged")

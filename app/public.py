@@ -1,0 +1,95 @@
+"""The public MQTT topics, all retained: each station's status, each area's worst confirmed alert, our health."""
+
+import time
+
+import msgspec
+from sqlalchemy import Engine
+
+from alerts.publish import public_alerts
+from alerts.store.alerts import newest_pos
+from app import journal
+from app.database import unit_of_work
+from app.health import Health
+from ingest.store.latest import latest_since
+from pantau.city import City
+from pantau.errors import Unavailable
+from pantau.forms import rfc3339, station_properties
+from pantau.ports import Clock, Publisher
+from pantau.record import LatestRecord
+
+__all__ = ["PublicTopics"]
+
+_SWEEP_S = 5.0
+"""How often stations are looked at for becoming stale, which no reading announces."""
+
+
+class PublicTopics:
+    """Publishes what changed; a cursor in the database remembers how far it came, so a restart misses nothing."""
+
+    def __init__(
+        self, engine: Engine, city: City, publisher: Publisher, clock: Clock, health: Health
+    ) -> None:
+        self._engine = engine
+        self._city = city
+        self._publisher = publisher
+        self._clock = clock
+        self._health = health
+        self._records: dict[str, dict[str, LatestRecord]] = {}
+        self._seen = -1
+        self._states: dict[str, str] = {}
+        self._swept_at = 0.0
+
+    def turn(self) -> int:
+        """Publish everything that changed since the last turn; returns how many messages.
+
+        Raises:
+            Unavailable: the broker is away; nothing was moved on.
+        """
+        with self._engine.connect().execution_options(reading=True) as connection:
+            done, upto = journal.cursor(connection, "public"), newest_pos(connection)
+            self._take_records(latest_since(connection, self._seen))
+            messages = (
+                public_alerts(connection, self._city, done, exercise=self._clock.exercise)
+                if upto > done
+                else []
+            )
+        messages += self._stations()
+        try:
+            for topic, payload in messages:
+                self._publisher.publish(topic, payload, retain=True)
+        except Unavailable:
+            self._states.clear()  # every station is published again when the broker is back
+            raise
+        if upto > done:
+            with unit_of_work(self._engine) as connection:
+                journal.move_cursor(connection, "public", upto)
+        return len(messages)
+
+    def _take_records(self, records: list[LatestRecord]) -> None:
+        for record in records:
+            self._records.setdefault(record.station, {})[record.sensor] = record
+            self._seen = max(self._seen, record.pos)
+            self._states.pop(record.station, None)
+
+    def _stations(self) -> list[tuple[str, bytes]]:
+        """Stations with a new value, and every few seconds those whose state changed by time alone."""
+        sweep = time.monotonic() - self._swept_at >= _SWEEP_S
+        now = self._clock.now()
+        out = []
+        for id_, sensors in self._records.items():
+            if id_ in self._states and not sweep:
+                continue
+            properties = station_properties(
+                self._city.stations[id_], list(sensors.values()), self._city, now,
+                exercise=self._clock.exercise, slack_ms=self._clock.slack_ms,
+            )  # fmt: skip
+            if self._states.get(id_) != properties["state"]:
+                self._states[id_] = properties["state"]
+                out.append(
+                    (f"pantau/v1/{self._city.id}/public/status/{id_}", msgspec.json.encode(properties))
+                )
+        if sweep:
+            self._swept_at = time.monotonic()
+            health = {"as_of": rfc3339(now), "ready": self._health.ready, "degraded": self._health.degraded}
+            out.append((f"pantau/v1/{self._city.id}/public/health", msgspec.json.encode(health)))
+        return out

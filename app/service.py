@@ -1,0 +1,213 @@
+"""The running service: threads that turn the pipeline and its followers until told to stop."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from alerts.store import commands as command_store
+from app.database import unit_of_work
+from app.followers import SlowFollower, SlowResult, prune
+from app.health import Health
+from app.pipeline import Inputs, Pipeline
+from ingest import refused as refused_store
+from ingest.receiver import Receiver
+from pantau.errors import Unavailable
+from pantau.event import Command
+from pantau.reading import MAIN, Reading
+
+__all__ = ["FastLane", "Threads", "follow", "prune_loop", "slow_loop"]
+
+_log = structlog.get_logger("pantau.service")
+
+_IDLE_S = 0.05
+_COMMANDS_EVERY_S = 0.1
+_SLOW_SAVE_EVERY_S = 5.0
+_PRUNE_EVERY_S = 10.0
+_RETRY_S = (0.5, 1.0, 2.0, 5.0)
+
+
+@dataclass
+class Threads:
+    """Named threads that end together."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    def start(self, name: str, target: Callable[[], None]) -> None:
+        """Run ``target`` until ``stop`` is set; an error of ours ends the whole service rather than one part of it."""
+
+        def run() -> None:
+            try:
+                target()
+            except BaseException:
+                _log.exception("thread_died", thread=name, consequence="the service stops")
+                self.stop.set()
+                raise
+
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def join(self, timeout_s: float = 10.0) -> None:
+        """Ask all to end and wait for them."""
+        self.stop.set()
+        for thread in self._threads:
+            thread.join(timeout_s)
+
+
+class FastLane:
+    """Turns the pipeline: messages, operators' commands, timers and the slow lane's scores, one batch after another.
+
+    Attributes:
+        heard_until: everything that arrived before this instant (ms) is committed; silence is judged up to here, so
+            that our own backlog is never taken for a sensor's silence.
+    """
+
+    def __init__(self, pipeline: Pipeline, receiver: Receiver, health: Health, stop: threading.Event) -> None:
+        self.pipeline = pipeline
+        self.receiver = receiver
+        self.health = health
+        self.stop = stop
+        self.slow: list[SlowResult] = []
+        self._slow_lock = threading.Lock()
+        self.heard_until = 0
+        self._commands_at = 0.0
+        self._was_listening = False
+
+    def offer(self, result: SlowResult) -> None:
+        """Take over a slow result; it is committed with the next batch."""
+        with self._slow_lock:
+            self.slow.append(result)
+
+    @property
+    def backlog(self) -> int:
+        """Slow results that wait."""
+        return len(self.slow)
+
+    def run(self) -> None:
+        """Until told to stop."""
+        while not self.stop.is_set():
+            self._listen()
+            began = self.pipeline.clock.now()
+            messages = self.receiver.take(_IDLE_S)
+            inputs = self._inputs()
+            if messages:
+                batch = self.pipeline.decoder.decode(messages)
+                inputs.readings += batch.readings
+                inputs.refused = batch.refused
+            if self._commit(inputs):
+                self.receiver.ack(messages)
+                if self.receiver.stats.waiting == 0:
+                    self.heard_until = began
+
+    def _commit(self, inputs: Inputs) -> bool:
+        """Process a batch, as often as it takes; False only when the service stops before it worked."""
+        attempt = 0
+        while True:
+            try:
+                self.pipeline.process(inputs)
+            except DBAPIError as error:
+                self.health.away("database", str(error.orig))
+                _log.error(
+                    "commit_failed",
+                    reason=str(error.orig),
+                    consequence="nothing is acknowledged; tried again",
+                )
+                if self.stop.wait(_RETRY_S[min(attempt, len(_RETRY_S) - 1)]):
+                    return False
+                attempt += 1
+            else:
+                self.health.up("database")
+                return True
+
+    def _listen(self) -> None:
+        """Silence counts only while we can hear: from each (re)connection on."""
+        listening = self.receiver.subscribed
+        if listening and not self._was_listening:
+            self.pipeline.listening_since = self.pipeline.clock.now()
+            self.health.up("mqtt", "subscribed")
+            self.health.ready = True
+        elif not listening:
+            self.pipeline.listening_since = 0
+            self.health.away("mqtt", "not connected")
+        self._was_listening = listening
+
+    def _inputs(self) -> Inputs:
+        inputs = Inputs(scores=self.health.scores(self.pipeline.clock.now()))
+        with self._slow_lock:
+            results, self.slow = self.slow, []
+        for result in results:
+            inputs.scores += result.scores
+            inputs.slow_pos = result.pos
+            inputs.slow_states = result.states or inputs.slow_states
+        if time.monotonic() - self._commands_at >= _COMMANDS_EVERY_S:
+            self._commands_at = time.monotonic()
+            self._take_commands(inputs)
+        return inputs
+
+    def _take_commands(self, inputs: Inputs) -> None:
+        with self.pipeline.engine.connect().execution_options(reading=True) as connection:
+            waiting = command_store.waiting(connection, 100)
+        for id_, verb, body, by in waiting:
+            command = msgspec.convert({**body, "id": id_, "verb": verb, "by": by}, Command, strict=False)
+            if verb == "reading":
+                inputs.readings.append(_manual(body, by, self.pipeline.clock.now()))
+                inputs.answers.append((id_, len(inputs.readings) - 1))
+            else:
+                inputs.commands.append(command)
+
+
+def _manual(body: dict[str, Any], by: str, now: int) -> Reading:
+    return Reading(
+        body["station"], body["kind"], float(body["value"]), int(body["observed_at"]), now,
+        body.get("sensor") or MAIN, source=f"operator:{by}",
+    )  # fmt: skip
+
+
+def slow_loop(follower: SlowFollower, lane: FastLane, stop: threading.Event) -> None:
+    """Let the slow lane follow the journal; it waits while its last results are not committed yet."""
+    saved_at = time.monotonic()
+    while not stop.is_set():
+        result = None
+        if lane.backlog == 0:
+            save = time.monotonic() - saved_at >= _SLOW_SAVE_EVERY_S
+            judged_until = lane.heard_until - lane.pipeline.clock.slack_ms
+            result = follower.turn(judged_until, lane.pipeline.listening_since, save=save)
+            if result is not None:
+                lane.offer(result)
+                if save:
+                    saved_at = time.monotonic()
+        if result is None or not result.scores:
+            stop.wait(_IDLE_S)
+
+
+def follow(name: str, turn: Callable[[], int], health: Health, stop: threading.Event) -> None:
+    """Turn a follower for ever, backing off while its peer is away."""
+    attempt = 0
+    while not stop.is_set():
+        try:
+            done = turn()
+        except Unavailable as error:
+            health.away(name, error.reason)
+            wait = error.retry_after_s or _RETRY_S[min(attempt, len(_RETRY_S) - 1)]
+            attempt += 1
+            stop.wait(wait)
+            continue
+        attempt = 0
+        health.up(name)
+        if not done:
+            stop.wait(_IDLE_S)
+
+
+def prune_loop(pipeline: Pipeline, stop: threading.Event) -> None:
+    """Keep the journal short and the refused messages within their bounds."""
+    while not stop.wait(_PRUNE_EVERY_S):
+        prune(pipeline.engine)
+        with unit_of_work(pipeline.engine) as connection:
+            refused_store.prune(connection)

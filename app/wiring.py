@@ -1,0 +1,164 @@
+"""Puts the parts together: settings in, a running service out. The only place that chooses between real parts."""
+
+import os
+import socket
+from collections.abc import Callable, Collection
+
+import structlog
+import uvicorn
+from sqlalchemy import Engine
+
+from alerts.channel import Channel
+from alerts.sender import Sender
+from app.board import Board
+from app.books import Books
+from app.database import exchange_note, migrate, open_engine
+from app.followers import Forwarder, SlowFollower
+from app.health import PEER, Health
+from app.pipeline import Pipeline
+from app.public import PublicTopics
+from app.service import FastLane, Threads, follow, prune_loop, slow_loop
+from app.settings import Settings
+from ingest.decode import all_formats
+from ingest.mqtt import PahoPublisher, PahoReceiver
+from ingest.store.embedded import EmbeddedStore
+from models.all import detectors as all_detectors
+from models.detector import Detector
+from models.lane import SlowLane
+from pantau import cityfolder, registry
+from pantau.city import City
+from pantau.ports import Clock, ReadingStore
+from status.api import create_app
+
+__all__ = ["PARTS", "Service", "load_city", "load_detectors"]
+
+_log = structlog.get_logger("pantau.wiring")
+
+PARTS = ("ingest", "alerts", "status")
+"""What ``pantau run --only`` can choose from; all of them in one process by default."""
+
+
+def load_city(settings: Settings) -> City:
+    """The settings' city, its formats checked as well."""
+    return cityfolder.load(settings.city, formats=all_formats().keys())
+
+
+def load_detectors(settings: Settings) -> dict[str, Detector]:
+    """All detectors, those with artifacts told where they lie."""
+    found = dict(all_detectors())
+    for detector in found.values():
+        configure: Callable[[object], None] | None = getattr(detector, "configure", None)
+        if configure is not None:
+            configure(settings.data)
+    return {**found, PEER.name: PEER}
+
+
+class Service:
+    """Everything that runs in one process.
+
+    Args:
+        settings: read from the environment.
+        parts: some of ``PARTS``.
+    """
+
+    def __init__(
+        self, settings: Settings, parts: Collection[str] = PARTS, clock: Clock | None = None
+    ) -> None:
+        self.settings = settings
+        self.parts = parts
+        self.clock: Clock = clock or settings.clock
+        self.city = load_city(settings)
+        self.engine: Engine = open_engine(settings.database_url)
+        self.health = Health()
+        self.threads = Threads()
+        self.store = _store(settings, self.engine, self.city)
+        self.sender: Sender | None = None
+        self._publisher: PahoPublisher | None = None
+        self._server: uvicorn.Server | None = None
+        self._receiver: PahoReceiver | None = None
+
+    def start(self) -> None:
+        """Open, restore, subscribe; returns at once. Peers that are away are waited for."""
+        migrate(self.engine)
+        if "ingest" in self.parts:
+            self._start_ingest()
+        else:
+            self.health.ready = True
+        if "alerts" in self.parts:
+            self._start_alerts()
+        if "status" in self.parts:
+            self._start_status()
+
+    def stop(self) -> None:
+        """End in order: what is not committed was not acknowledged."""
+        if self._server is not None:
+            self._server.should_exit = True
+        self.threads.join()
+        for peer in (self._receiver, self._publisher):
+            if peer is not None:
+                peer.stop()
+        self.engine.dispose()
+
+    def _start_ingest(self) -> None:
+        stop = self.threads.stop
+        detectors = load_detectors(self.settings)
+        books = Books(self.city, exercise=self.clock.exercise)
+        pipeline = Pipeline(self.engine, self.city, detectors, books, self.clock)
+        pipeline.restore()
+        books.on_notices = self._wake_sender
+        system = pipeline.states.peek("system")
+        self.health.resume(
+            alert.key.cause for alert in system.alerts.values() if alert.is_open
+        ) if system else None
+        slow = SlowFollower(self.engine, SlowLane(self.city, detectors, self.clock.slack_ms))
+        slow.restore()
+        filters = pipeline.decoder.filters
+        self._receiver = PahoReceiver(
+            self.settings.mqtt_url, f"pantau-{self.city.id}", filters, self.clock,
+            former=exchange_note(self.engine, "filters", "\n".join(filters)).splitlines(),
+        )  # fmt: skip
+        lane = FastLane(pipeline, self._receiver, self.health, stop)
+        self._receiver.start()
+        forwarder = Forwarder(self.engine, self.store)
+        name = "influxdb" if self.settings.influx else "store"
+        self.threads.start("fast-lane", lane.run)
+        self.threads.start("slow-lane", lambda: slow_loop(slow, lane, stop))
+        self.threads.start("forwarder", lambda: follow(name, forwarder.turn, self.health, stop))
+        self.threads.start("prune", lambda: prune_loop(pipeline, stop))
+
+    def _start_alerts(self) -> None:
+        stop = self.threads.stop
+        self._publisher = publisher = PahoPublisher(self.settings.mqtt_url, f"pantau-{self.city.id}-alerts")
+        publisher.start()
+        channels = registry.find("alerts.channels", "CHANNEL", Channel, "name")
+        worker = f"{socket.gethostname()}-{os.getpid()}"
+        self.sender = sender = Sender(
+            self.engine, self.city, channels, publisher, self.clock,
+            broker_url=self.settings.mqtt_url, worker=worker,
+        )  # fmt: skip
+        public = PublicTopics(self.engine, self.city, publisher, self.clock, self.health)
+        self.threads.start("sender", lambda: sender.loop(stop))
+        self.threads.start("public-topics", lambda: follow("mqtt-out", public.turn, self.health, stop))
+
+    def _wake_sender(self) -> None:
+        if self.sender is not None:
+            self.sender.wake()
+
+    def _start_status(self) -> None:
+        board = Board(self.engine, self.city, self.clock, self.store)
+        app = create_app(board, self.city, self.clock, self.health, exercise=self.clock.exercise)
+        host, port = self.settings.http
+        config = uvicorn.Config(
+            app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=2
+        )
+        self._server = uvicorn.Server(config)
+        self.threads.start("http", self._server.run)
+
+
+def _store(settings: Settings, engine: Engine, city: City) -> ReadingStore:
+    if settings.influx is None:
+        return EmbeddedStore(engine)
+    from ingest.store.influx import InfluxStore
+
+    influx = settings.influx
+    return InfluxStore(influx.url, influx.token, influx.org, influx.bucket, city.id)

@@ -1,0 +1,1 @@
+"""One file a payload format, each with ``FORMAT``; found by ``pantau.registry``."""

@@ -1,0 +1,1 @@
+"""One file a detector, each with ``DETECTOR``; found by ``models.all``."""

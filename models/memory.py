@@ -1,0 +1,158 @@
+"""What the slow lane remembers: of each sensor its recent past, of each detector on it a state and its last word."""
+
+import msgspec
+
+from models.detector import Detector, DetectorState, Sample
+from models.voice import Voice
+from pantau.event import Score
+from pantau.kind import Kind
+from pantau.reading import Reading
+from pantau.station import Station
+from pantau.track import Track
+
+__all__ = ["SELF", "Part", "Sensor"]
+
+SELF = "lane"
+"""Where rows have a detector's name, the lane's own row has this one."""
+_VERSION = "1"
+_GAP_CADENCES = 3
+"""As in quality control: what follows a longer silence starts a track afresh."""
+_HOLD_CADENCES = 2
+"""Less than the alert machine's three, so that a voice never stops before its alert was lowered."""
+
+
+class _Past(msgspec.Struct, array_like=True):
+    """Of one sensor; ``held`` is a reading that waits for its judgement, ``judged_at`` when the last judged one was."""
+
+    at: int = 0
+    judged_at: int = 0
+    track: Track = msgspec.field(default_factory=Track)
+    held: Reading | None = None
+    held_pending: bool = False
+
+
+class _Kept(msgspec.Struct, array_like=True):
+    voice: Voice
+    state: bytes
+
+
+class Part:
+    """One detector on one sensor.
+
+    Attributes:
+        state: the detector's own.
+        voice: what was told last.
+    """
+
+    __slots__ = ("_kept", "state", "voice")
+
+    def __init__(self, state: DetectorState, voice: Voice | None = None) -> None:
+        self.state = state
+        self.voice = voice or Voice()
+        self._kept = 0
+
+    def speaks(self, detector: Detector, answer: Score, gap_ms: int) -> bool:
+        """Whether the answer is news."""
+        return self.voice.speaks(detector.ladder, answer.score, answer.at, gap_ms=gap_ms)
+
+    def dump_changed(self, detector: Detector) -> list[bytes]:
+        """The body to keep, none when it is the one kept last."""
+        body = msgspec.msgpack.encode(_Kept(self.voice, detector.dump(self.state)))
+        if hash(body) == self._kept:
+            return []
+        self._kept = hash(body)
+        return [body]
+
+    @classmethod
+    def load(cls, detector: Detector, version: str, body: bytes, sensor: "Sensor") -> "Part | None":
+        """A part from its body; None when it cannot be used any more."""
+        try:
+            kept = msgspec.msgpack.decode(body, type=_Kept)
+        except msgspec.MsgspecError:
+            return None
+        state = detector.load(version, kept.state, sensor.station, sensor.kind)
+        if state is None:
+            return None
+        part = cls(state, kept.voice)
+        part._kept = hash(body)
+        return part
+
+
+class Sensor:
+    """One sensor of a station with its recent past.
+
+    Attributes:
+        version: of its own row.
+        hold_gap_ms: longest silence across which a hold goes on.
+        parts: by detector.
+    """
+
+    version = _VERSION
+
+    def __init__(self, station: Station, kind: Kind) -> None:
+        self.station = station
+        self.kind = kind
+        self.hold_gap_ms = _HOLD_CADENCES * station.cadence_ms
+        self.parts: dict[str, Part] = {}
+        self._gap_ms = _GAP_CADENCES * station.cadence_ms
+        self._spacing_ms = station.cadence_ms // 2
+        self._past = _Past()
+        self._kept = 0
+
+    @property
+    def flush_at(self) -> int | None:
+        """When the held reading is judged if no other comes, ms; None without one."""
+        held = self._past.held
+        return None if held is None else held.received_at + self._spacing_ms
+
+    def follow(self, reading: Reading, *, pending: bool) -> list[Sample]:
+        """Take the next reading; what is to be judged now, oldest first.
+
+        Sensors are judged at their own cadence: a reading less than half a cadence after the last judged one is held,
+        the next one takes its place, and the last of such a burst is judged when the burst is over. What is not newer
+        than the last reading was seen before (a batch handed over again) and is passed over.
+        """
+        past, at = self._past, reading.observed_at
+        if at <= past.at:
+            return []
+        due: list[Sample] = []
+        if past.held is not None and at - past.held.observed_at >= self._spacing_ms:
+            due += self.flush()
+        if at - past.at > self._gap_ms:
+            past.track.clear()
+        past.at = at
+        if not pending:
+            past.track.add(at, reading.value)
+        past.held, past.held_pending = reading, pending
+        if at - past.judged_at >= self._spacing_ms:
+            due += self.flush()
+        return due
+
+    def flush(self) -> list[Sample]:
+        """The held reading, to be judged now, with the track as it is."""
+        past = self._past
+        reading = past.held
+        if reading is None:
+            return []
+        past.held, past.judged_at = None, reading.observed_at
+        track = Track(past.track.times.copy(), past.track.values.copy())
+        return [Sample(reading, track, past.held_pending, None)]
+
+    def dump_changed(self) -> list[bytes]:
+        """The body of its own row, none when it is the one kept last."""
+        body = msgspec.msgpack.encode(self._past)
+        if hash(body) == self._kept:
+            return []
+        self._kept = hash(body)
+        return [body]
+
+    def load(self, version: str, body: bytes) -> bool:
+        """Its own row back; False when it cannot be used."""
+        if version != self.version:
+            return False
+        try:
+            self._past = msgspec.msgpack.decode(body, type=_Past)
+        except msgspec.MsgspecError:
+            return False
+        self._kept = hash(body)
+        return True

@@ -1,0 +1,1 @@
+"""One file a kind, each with ``KIND``; found by ``pantau.registry``."""

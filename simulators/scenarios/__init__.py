@@ -1,0 +1,1 @@
+"""One file a scenario, each with ``SCENARIO``; found by ``pantau.registry``."""

@@ -1,0 +1,116 @@
+"""What the front page shows: alerts first, then water by river, then crowds, each from one snapshot."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from pantau.city import City
+from pantau.forms import alert_properties, public_part
+from pantau.record import AlertRecord
+from pantau.station import Station
+from status.pages.rows import PATHS, Row, chip_of, clock_text, nearest, row_of
+from status.pages.words import words_of
+from status.snapshot import Snapshot
+
+__all__ = ["AlertItem", "alert_items", "home_context"]
+
+ORDER = ("s3", "s2", "s1", "awaiting", "s0", "nolimits", "unusable", "stale", "out", "never")
+_ABOUT_US = {"data", "system"}
+_AREAS_SHOWN = 12
+
+
+class AlertItem(NamedTuple):
+    """An alert as pages list it; only what is confirmed of it."""
+
+    id: str
+    href: str
+    chip: str
+    headline: str
+    since: str
+    ended: str
+    areas: Sequence[str]
+    more_areas: int
+    advice: str
+    about_us: bool
+
+
+def alert_items(
+    city: City, alerts: Iterable[AlertRecord], language: str, now: int, *, exercise: bool
+) -> list[AlertItem]:
+    """Public alerts, the worst first, then the newest."""
+    public = [part for record in alerts if (part := public_part(record)) is not None]
+    public.sort(key=lambda record: (-record.severity, -record.raised_at, record.id))
+    return [_item(city, record, language, now, exercise=exercise) for record in public]
+
+
+def _item(city: City, record: AlertRecord, language: str, now: int, *, exercise: bool) -> AlertItem:
+    form, client = alert_properties(record, city, exercise=exercise), words_of(language).client
+    areas = [city.areas[code].name for code in record.areas if code in city.areas]
+    about_us = record.hazard in _ABOUT_US
+    return AlertItem(
+        id=record.id,
+        href=f"/{language}/{PATHS[language]['alert']}/{record.id}",
+        chip="fault" if about_us else f"s{record.severity}",
+        headline=form["headline"][language],
+        since=clock_text(record.raised_at, now, city, client),
+        ended="" if record.closed_at is None else clock_text(record.closed_at, now, city, client),
+        areas=areas[:_AREAS_SHOWN],
+        more_areas=max(0, len(areas) - _AREAS_SHOWN),
+        advice="" if about_us else city.advice_for(record.hazard, language, record.severity),
+        about_us=about_us,
+    )
+
+
+def home_context(
+    city: City, snapshot: Snapshot, alerts: Sequence[AlertRecord], language: str, now: int, *, exercise: bool
+) -> dict[str, Any]:
+    """Everything the template of the front page needs."""
+    water = [s for s in city.stations.values() if s.hazard != "density"]
+    crowds = [s for s in city.stations.values() if s.hazard == "density"]
+    rows = {s.id: _row(s, city, snapshot, language, now) for s in city.stations.values()}
+    items = alert_items(city, [a for a in alerts if a.closed_at is None], language, now, exercise=exercise)
+    return {
+        "now": now,
+        "alerts": [item for item in items if not item.about_us],
+        "faults": [item for item in items if item.about_us],
+        "summary": _summary(water, snapshot, city, language),
+        "rivers": _by_river(water, rows, words_of(language).other_rivers),
+        "silent": [rows[s.id] for s in water if rows[s.id].chip == "never"],
+        "crowds": _worst_first(rows[s.id] for s in crowds if rows[s.id].chip != "never"),
+        "silent_crowds": [rows[s.id] for s in crowds if rows[s.id].chip == "never"],
+    }
+
+
+def _row(station: Station, city: City, snapshot: Snapshot, language: str, now: int) -> Row:
+    near = nearest(station, city, snapshot.properties, language)
+    return row_of(station, snapshot.properties[station.id], city, language, now, near)
+
+
+def _summary(
+    water: Sequence[Station], snapshot: Snapshot, city: City, language: str
+) -> list[tuple[str, int, str]]:
+    """Chip, number and words for each status that occurs, the worst first."""
+    counts = Counter(chip_of(snapshot.properties[station.id]) for station in water)
+    client = words_of(language).client
+    words = {
+        f"s{severity}": client.level.format(siaga=4 - severity, word=word)
+        for severity, word in enumerate(city.label[language])
+    }
+    return [(chip, counts[chip], words.get(chip) or client[f"chip_{chip}"]) for chip in ORDER if counts[chip]]
+
+
+def _by_river(water: Sequence[Station], rows: dict[str, Row], others: str) -> list[tuple[str, list[Row]]]:
+    """Rivers with their gauges from up to down; the river that needs attention first, then in the city's order."""
+    rivers: dict[str, list[Row]] = {}
+    for station in water:
+        if rows[station.id].chip != "never":
+            rivers.setdefault(station.river or others, []).append(rows[station.id])
+    return sorted(rivers.items(), key=lambda river: min(_attention(row) for row in river[1]))
+
+
+def _attention(row: Row) -> int:
+    return min(ORDER.index(row.chip), ORDER.index("s0"))
+
+
+def _worst_first(rows: Iterable[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: ORDER.index(row.chip))

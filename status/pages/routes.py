@@ -1,0 +1,214 @@
+"""The public pages: / -> /id, the front page, a station, an alert and all alerts, in Indonesian and English."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, FastAPI, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from pantau.errors import Unavailable
+from pantau.reading import Reading
+from pantau.record import AlertRecord
+from status.board import AlertQuery
+from status.pages.home import alert_items, home_context
+from status.pages.render import STATIC, Renderer
+from status.pages.rows import PATHS
+from status.pages.station import station_context
+from status.pages.why import alert_context
+from status.pages.words import LANGUAGES
+from status.service import At, Service, blocking
+from status.wire import cached
+
+__all__ = ["install"]
+
+HTML = "text/html; charset=utf-8"
+FRESH_S = 1.0
+"""A rendered front page serves everybody for so long: in a flood thousands ask for the same one."""
+
+DAY_MS = 86_400_000
+ENDED_SHOWN = 50
+
+
+def install(app: FastAPI) -> None:
+    """Add the pages and their static files to the app."""
+    service: Service = app.state.service
+    pages = Pages(service)
+    router = APIRouter(include_in_schema=False)
+    router.add_api_route("/", _to_indonesian)
+    router.add_api_route("/static/rivers.geojson", _rivers)
+    for language in LANGUAGES:
+        words = PATHS[language]
+        router.add_api_route(f"/{language}", pages.home(language))
+        router.add_api_route(f"/{language}/{words['alert']}", pages.alerts(language))
+        router.add_api_route(f"/{language}/{words['alert']}/{{id}}", pages.alert(language))
+        router.add_api_route(f"/{language}/{words['station']}/{{id}}", pages.station(language))
+    app.include_router(router)
+    app.mount("/static", _Kept(directory=STATIC), name="static")
+
+
+async def _to_indonesian() -> Response:
+    return RedirectResponse("/id", 307)
+
+
+async def _rivers(request: Request, service: At) -> Response:
+    return cached(request, msgspec.json.encode(service.city.rivers), "application/geo+json", max_age=3600)
+
+
+class _Kept(StaticFiles):
+    """Files whose address carries a hash of their content: a browser may keep them for ever."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        versioned = scope.get("query_string", b"").startswith(b"v=")
+        response.headers["Cache-Control"] = (
+            "public, max-age=31536000, immutable" if versioned else "public, max-age=300"
+        )
+        return response
+
+
+class Pages:
+    """Makes the routes of each language."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._renderer = Renderer(service.city, exercise=service.exercise)
+        self._fresh: dict[str, tuple[float, bytes]] = {}
+        self._locks = {language: asyncio.Lock() for language in LANGUAGES}
+
+    def home(self, language: str) -> Callable[..., Any]:
+        """Route of the front page."""
+
+        async def route(request: Request) -> Response:
+            return cached(request, await self._home(language), HTML, max_age=2)
+
+        return route
+
+    async def _home(self, language: str) -> bytes:
+        async with self._locks[language]:
+            made_at, body = self._fresh.get(language, (0.0, b""))
+            if not body or time.monotonic() - made_at > FRESH_S:
+                body = await self._render_home(language)
+                self._fresh[language] = (time.monotonic(), body)
+            return body
+
+    async def _render_home(self, language: str) -> bytes:
+        service = self._service
+        snapshot = await service.watch.snapshot()
+        now = max(service.clock.now(), snapshot.as_of)
+        alerts = list(service.watch.open_alerts)
+
+        def render() -> bytes:
+            context = home_context(service.city, snapshot, alerts, language, now, exercise=service.exercise)
+            as_of = self._renderer.as_of(now, language)
+            return self._page(
+                "home.html", language, other_path=f"/{_other(language)}", as_of=as_of, **context
+            )
+
+        return await blocking(render)
+
+    def station(self, language: str) -> Callable[..., Any]:
+        """Route of a station's page."""
+
+        async def route(request: Request, id: str) -> Response:
+            service = self._service
+            station = service.city.stations.get(id)
+            if station is None:
+                return await self._missing(language)
+            snapshot = await service.watch.snapshot()
+            records = service.watch.stations.records(id)
+            now = max(service.clock.now(), snapshot.as_of)
+            newest = max((record.observed_at for record in records), default=now)
+            readings = await blocking(self._readings, id, station.kind, newest)
+            scores = await blocking(service.board.scores, id)
+            alerts = list(service.watch.open_alerts)
+
+            def render() -> bytes:
+                context = station_context(
+                    station, service.city, snapshot, language, now,
+                    readings=readings, alerts=alerts, scores=scores, exercise=service.exercise,
+                )  # fmt: skip
+                path = f"/{_other(language)}/{PATHS[_other(language)]['station']}/{id}"
+                return self._page("station.html", language, other_path=path, now=now, **context)
+
+            return cached(request, await blocking(render), HTML, max_age=5)
+
+        return route
+
+    def alert(self, language: str) -> Callable[..., Any]:
+        """Route of an alert's page."""
+
+        async def route(request: Request, id: str) -> Response:
+            service = self._service
+            record = await blocking(service.board.alert, id)
+            timeline = await blocking(service.board.timeline, id)
+            now = service.clock.now()
+            context = record and alert_context(
+                record, timeline, service.city, language, now, exercise=service.exercise
+            )
+            if not context:
+                return await self._missing(language)
+            path = f"/{_other(language)}/{PATHS[_other(language)]['alert']}/{id}"
+            body = await blocking(self._page, "alert.html", language, other_path=path, now=now, **context)
+            return cached(request, body, HTML, max_age=5)
+
+        return route
+
+    def alerts(self, language: str) -> Callable[..., Any]:
+        """Route of the page of all alerts."""
+
+        async def route(request: Request) -> Response:
+            service = self._service
+            now = service.clock.now()
+            found, _ = await blocking(service.board.alerts, AlertQuery(active=False, limit=4 * ENDED_SHOWN))
+            context = self._alerts_context(service.watch.open_alerts, found, language, now)
+            path = f"/{_other(language)}/{PATHS[_other(language)]['alert']}"
+            body = await blocking(self._page, "alerts.html", language, other_path=path, now=now, **context)
+            return cached(request, body, HTML, max_age=5)
+
+        return route
+
+    def _alerts_context(
+        self, active: list[AlertRecord], found: list[AlertRecord], language: str, now: int
+    ) -> dict[str, Any]:
+        service = self._service
+
+        def items(records: list[AlertRecord]) -> list[Any]:
+            return alert_items(service.city, records, language, now, exercise=service.exercise)
+
+        shown = items([record for record in active if record.closed_at is None])
+        ended = [item for item in items([r for r in found if r.closed_at is not None]) if not item.about_us]
+        return {
+            "alerts": [item for item in shown if not item.about_us],
+            "faults": [item for item in shown if item.about_us],
+            "ended": ended[:ENDED_SHOWN],
+        }
+
+    def _readings(self, station: str, kind: str, newest: int) -> list[Reading]:
+        """The last day up to the newest reading; none while the store is away (the page says the rest)."""
+        try:
+            found = self._service.board.readings(
+                station, kind, start=max(0, newest - DAY_MS), end=newest + 1, sensor=None, limit=10_000
+            )
+        except Unavailable:
+            return []
+        return list(found)
+
+    async def _missing(self, language: str) -> Response:
+        body = await blocking(self._page, "missing.html", language, other_path=f"/{_other(language)}")
+        return Response(body, 404, {"Cache-Control": "no-store"}, HTML)
+
+    def _page(
+        self, template: str, language: str, *, other_path: str, now: int | None = None, **context: object
+    ) -> bytes:
+        instant = self._service.clock.now() if now is None else now
+        speed = round(self._service.watch.speed, 3)
+        return self._renderer.page(template, language, instant, other_path, speed=speed, **context)
+
+
+def _other(language: str) -> str:
+    return next(each for each in LANGUAGES if each != language)

@@ -1,0 +1,116 @@
+"""The watch: looks at the board a few times a second, renders the snapshot anew when needed, feeds the stream.
+
+One task for all clients: what a thousand readers cost the database is what one costs.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+
+import msgspec
+
+from pantau.city import City
+from pantau.forms import alert_properties
+from pantau.ports import Clock
+from pantau.record import AlertRecord
+from status.board import Board
+from status.changes import Change, Changes
+from status.snapshot import Snapshot, Stations
+
+__all__ = ["Watch"]
+
+PERIOD_S = 0.25
+"""How often the board is looked at: an operator sees a change within half a second."""
+
+
+class Watch:
+    """Holds the current snapshot, the open alerts and the log of changes.
+
+    Args:
+        report: told about a failed look (the database is away); the former snapshot stays.
+    """
+
+    def __init__(
+        self, board: Board, city: City, clock: Clock, *, exercise: bool, report: Callable[[Exception], None]
+    ) -> None:
+        self.changes = Changes()
+        self.open_alerts: list[AlertRecord] = []
+        self.failing = ""
+        self._board, self._city, self._clock, self._exercise = board, city, clock, exercise
+        self._stations = Stations(board, city, exercise=exercise, slack_ms=clock.slack_ms)
+        self._snapshot: Snapshot | None = None
+        self._alerts_at = -1
+        self._lock = asyncio.Lock()
+        self._report = report
+        self._started = (time.monotonic(), clock.now())
+
+    @property
+    def stations(self) -> Stations:
+        """Newest records behind the snapshot."""
+        return self._stations
+
+    @property
+    def speed(self) -> float:
+        """Seconds of the service's clock per real second, as measured; 1 in earnest."""
+        if not self._clock.exercise:
+            return 1.0
+        real = time.monotonic() - self._started[0]
+        return (self._clock.now() - self._started[1]) / 1000 / real if real > 0.01 else 1.0
+
+    async def snapshot(self) -> Snapshot:
+        """The newest snapshot; only the very first caller has to wait for it."""
+        return self._snapshot or await self.look()
+
+    async def look(self) -> Snapshot:
+        """Look at the board once and tell the stream what changed."""
+        async with self._lock:
+            former = self._snapshot
+            snapshot = await asyncio.to_thread(self._stations.refresh, self._clock.now())
+            alerts = await asyncio.to_thread(self._new_alerts, snapshot.position)
+            self._snapshot, self.failing = snapshot, ""
+            self.changes.add(self._events(snapshot, former, alerts), snapshot.position)
+            return snapshot
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Looks at the board for as long as the context lasts."""
+        task = asyncio.create_task(self._run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.look()
+            except Exception as problem:  # noqa: BLE001 - the pages go on with what they have and say how old it is
+                if not self.failing:
+                    self._report(problem)
+                self.failing = f"{type(problem).__name__}: {problem}"
+            await asyncio.sleep(PERIOD_S)
+
+    def _new_alerts(self, position: int) -> list[AlertRecord]:
+        if position == self._alerts_at:
+            return []
+        alerts = self._board.alerts_since(self._alerts_at) if self._alerts_at >= 0 else []
+        self.open_alerts = self._board.open_alerts()
+        self._alerts_at = position
+        return alerts
+
+    def _events(self, snapshot: Snapshot, former: Snapshot | None, alerts: list[AlertRecord]) -> list[Change]:
+        if former is None or former is snapshot:
+            return []
+        position = snapshot.position
+        stations = [
+            Change(position, "station", _text(snapshot.properties[name])) for name in snapshot.changed
+        ]
+        told = [alert_properties(alert, self._city, exercise=self._exercise) for alert in alerts]
+        return stations + [Change(position, "alert", _text(properties)) for properties in told]
+
+
+def _text(properties: dict[str, object]) -> str:
+    return msgspec.json.encode(properties).decode()

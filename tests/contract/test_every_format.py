@@ -1,0 +1,131 @@
+"""What every payload format does: golden cases, hostile bytes, readings of known stations only.
+
+A case is a folder ``tests/cases/formats/<format>/<case>/`` with the payload (``message.json`` or ``message.bin``),
+``meta.toml`` (topic, received_at, retain, options of the binding) and ``expected.json``. A bug report becomes a folder.
+"""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ingest.decode import Decoder, Refused, all_formats
+from ingest.format import Message
+from pantau.city import Binding
+from pantau.reading import Reading
+from tests.ingest.small_city import T0, small_city
+
+CASES = Path(__file__).parents[1] / "cases" / "formats"
+FOLDERS = sorted(path for path in CASES.glob("*/*") if path.is_dir())
+FORMATS = sorted(all_formats())
+
+
+def meta_of(folder: Path) -> dict[str, Any]:
+    return tomllib.loads((folder / "meta.toml").read_text(encoding="utf-8"))
+
+
+def decoder_of(folder: Path) -> Decoder:
+    """A city where the case's format is bound to its topic."""
+    meta = meta_of(folder)
+    return Decoder(small_city(Binding(meta["topic"], folder.parent.name, meta.get("options", {}))))
+
+
+def message_of(folder: Path) -> Message:
+    meta = meta_of(folder)
+    (payload,) = folder.glob("message.*")
+    received_at = int(meta["received_at"].timestamp() * 1000)
+    return Message(meta["topic"], payload.read_bytes(), received_at, meta.get("retain", False))
+
+
+def outcome(folder: Path) -> dict[str, Any]:
+    batch = decoder_of(folder).decode([message_of(folder)])
+    return {
+        "readings": [msgspec.to_builtins(msgspec.structs.asdict(reading)) for reading in batch.readings],
+        "refused": [{"code": r.code, "index": r.index, "reason": r.reason} for r in batch.refused],
+        "ignored": batch.ignored == 1,
+    }
+
+
+def known_only(readings: list[Reading]) -> bool:
+    stations = small_city().stations
+    return all(r.station in stations and stations[r.station].kind == r.kind for r in readings)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_case_gives_what_is_expected(folder: Path) -> None:
+    expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
+    assert outcome(folder) == expected
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_has_cases_with_readings_and_with_refusals(name: str) -> None:
+    expected = [
+        json.loads(path.read_text(encoding="utf-8")) for path in CASES.glob(f"{name}/*/expected.json")
+    ]
+    assert any(case["readings"] for case in expected)
+    assert any(case["refused"] for case in expected)
+
+
+def test_every_folder_of_cases_is_of_a_format() -> None:
+    assert {path.parent.name for path in FOLDERS} <= set(FORMATS)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_options_of_a_binding_are_checked(name: str) -> None:
+    form = all_formats()[name]
+    problems = form.problems(small_city(), {"no such option": 1})
+    assert any("no such option" in text for text in problems)
+    assert all("\n" not in text for text in problems)
+
+
+JSONISH = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["observed_at", "value", "unit", "seq"]) | st.text(), inner, max_size=5
+        )
+    ),
+    max_leaves=12,
+)
+PAYLOADS = st.binary(max_size=300) | JSONISH.map(lambda found: json.dumps(found).encode())
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@given(data=st.data(), payload=PAYLOADS, retain=st.booleans())
+@example(data=None, payload=b"[" * 100_000, retain=False)
+@example(data=None, payload=b'{"x":' * 100_000, retain=False)
+@example(data=None, payload=b"\x00" * 1_000_000, retain=False)
+@example(data=None, payload=b"[" + b"1," * 500_000 + b"1]", retain=False)
+@example(data=None, payload=b"9" * 1_000_000, retain=True)
+def test_any_bytes_give_readings_or_refusals(
+    name: str, data: st.DataObject | None, payload: bytes, retain: bool
+) -> None:
+    folders = [folder for folder in FOLDERS if folder.parent.name == name]
+    folder = folders[0] if data is None else data.draw(st.sampled_from(folders))
+    message = Message(meta_of(folder)["topic"], payload, T0, retain)
+    batch = decoder_of(folder).decode([message])
+    assert batch.readings or batch.refused or batch.ignored
+    assert known_only(batch.readings)
+    assert all(isinstance(r, Refused) for r in batch.refused)
+    assert all(r.code != "format_error" for r in batch.refused)
+    for refused in batch.refused[:20]:
+        assert refused.reason.isprintable()
+        refused.reason.encode()
+        assert len(refused.reason) < 600
+    msgspec.msgpack.encode(batch.readings)  # what cannot be journaled would stop the pipeline
+
+
+@given(payloads=st.lists(PAYLOADS, max_size=6), good_at=st.integers(0, 6))
+def test_a_bad_message_never_costs_its_neighbour(payloads: list[bytes], good_at: int) -> None:
+    topic = "pantau/v1/contoh/water_level/116"
+    good = Message(topic, json.dumps({"observed_at": T0, "value": 4.25}).encode(), T0)
+    messages = [Message(topic, payload, T0) for payload in payloads]
+    messages.insert(good_at, good)
+    batch = Decoder(small_city()).decode(messages)
+    assert Reading("116", "water_level", 4.25, T0, T0) in batch.readings

@@ -1,0 +1,228 @@
+"""docker-compose.yml and Dockerfile: no engine runs here, so both are held against specification and project."""
+
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from app.cli import make_cli
+from app.settings import KNOWN
+from app.wiring import PARTS
+from tests.deploy.compose_schema import SCHEMA
+from tests.peers.process import ROOT
+
+FILE = ROOT / "docker-compose.yml"
+TEXT = FILE.read_text(encoding="utf-8")
+OURS = ("ingest", "alerts", "status")
+PUBLISHED = {"1883:1883", "8000:8000"}  # MQTT and HTTP, nothing else
+# What the images read, from their documentation.
+FOREIGN = {
+    "influxdb": re.compile(
+        r"DOCKER_INFLUXDB_INIT_(MODE|USERNAME|ORG|BUCKET|PASSWORD_FILE|ADMIN_TOKEN_FILE)|INFLUXD_\w+"
+    ),
+    "postgres": re.compile(r"POSTGRES_(USER|DB|PASSWORD_FILE)"),
+}
+SECRET = re.compile(r"PASS|TOKEN|SECRET|_URL$")
+
+
+@cache
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(TEXT)  # resolves anchors and `<<`
+    return loaded
+
+
+def services() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = compose()["services"]
+    return found
+
+
+def each(key: str) -> list[tuple[str, Any]]:
+    """(service, item) of a list under each service."""
+    return [(name, item) for name, service in services().items() for item in service.get(key, [])]
+
+
+def test_obeys_the_specification() -> None:
+    validator = jsonschema.Draft202012Validator(SCHEMA)
+    problems = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(compose())]
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"sevices": {}},
+        {"services": {"a": {"image": "a"}}},
+        {"services": {"a": {"image": "a:1", "restart": "yes", "healthcheck": {}}}},
+        {"services": {}, "volumes": {"a": {"drivr": "local"}}},
+    ],
+)
+def test_the_schema_sees_mistakes(wrong: dict[str, Any]) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(wrong, SCHEMA)
+
+
+def test_what_is_used_is_declared_and_what_is_declared_is_used() -> None:
+    named = {
+        "networks": {item for _, item in each("networks")},
+        "secrets": {item if isinstance(item, str) else item["source"] for _, item in each("secrets")},
+        "volumes": {item.split(":")[0] for _, item in each("volumes") if not item.startswith(("./", "/"))},
+    }
+    for key, used in named.items():
+        assert used == set(compose()[key]), key
+
+
+def test_dependencies_exist_are_healthy_in_a_way_that_can_be_asked_and_have_no_cycle() -> None:
+    order: list[str] = []
+    left = {name: dict(service.get("depends_on", {})) for name, service in services().items()}
+    while left:
+        free = [name for name, needs in left.items() if set(needs) <= set(order)]
+        assert free, f"a cycle, or a service that does not exist: {left}"
+        order += free
+        left = {name: needs for name, needs in left.items() if name not in free}
+    for service in services().values():
+        for need, rule in service.get("depends_on", {}).items():
+            assert rule["condition"] != "service_healthy" or "healthcheck" in services()[need]
+
+
+def test_nothing_but_mqtt_and_http_is_published() -> None:
+    assert {port for _, port in each("ports")} == PUBLISHED
+    assert len(each("ports")) == len(PUBLISHED)
+
+
+def test_stores_cannot_be_reached_from_outside() -> None:
+    assert compose()["networks"]["store"] == {"internal": True}
+    for name in ("influxdb", "postgres"):
+        assert services()[name]["networks"] == ["store"]
+
+
+def test_no_secret_stands_in_the_file_and_none_has_a_default() -> None:
+    for name, service in services().items():
+        for variable, value in service.get("environment", {}).items():
+            if SECRET.search(variable) and not variable.endswith("_FILE"):
+                assert re.fullmatch(r"https?://\w+:\d+", value), f"{name}: {variable} must come from a file"
+    interpolated = re.findall(r"(?<!\$)\$\{([^}]*)\}", TEXT)
+    assert interpolated
+    for inner in interpolated:
+        assert re.fullmatch(r"[A-Z_]+:\?set .+", inner), f"${{{inner}}}: expected ${{NAME:?set ...}}"
+
+
+def test_secret_files_are_the_ones_that_the_tool_makes(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        str(ROOT / "tools" / "make_secrets.py"),
+        str(tmp_path / "s"),
+        "--device",
+        "depok",
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    made = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "s").iterdir()}
+    for secret in compose()["secrets"].values():
+        assert Path(secret["file"]).name in made
+    assert "depok:$7$" in made["mosquitto_passwd"]
+    assert made["postgres_password"].strip() in made["database_url"]
+    assert made["mqtt_password"].strip() in made["mqtt_url"]
+    # Again: nothing is overwritten, a device is added.
+    subprocess.run([*command[:-1], "manggarai"], check=True, capture_output=True)
+    again = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "s").iterdir()}
+    assert {name for name in made if made[name] != again[name]} == {"mosquitto_passwd", "devices.csv"}
+    assert again["mosquitto_passwd"].startswith(made["mosquitto_passwd"])
+    assert subprocess.run([*command[:-1], "status"], capture_output=True, check=False).returncode != 0
+
+
+def test_secrets_that_are_read_are_given() -> None:
+    for name, service in services().items():
+        given = {f"/run/secrets/{item}" for item in service.get("secrets", []) if isinstance(item, str)}
+        for variable, value in service.get("environment", {}).items():
+            assert not variable.endswith("_FILE") or value in given, f"{name}: {variable}"
+        for read in re.findall(r"/run/secrets/\w+", str(service.get("healthcheck"))):
+            assert read in given, f"{name}: {read}"
+
+
+def test_variables_are_known_to_those_who_read_them() -> None:
+    for name, service in services().items():
+        for variable in service.get("environment", {}):
+            if name in FOREIGN:
+                assert FOREIGN[name].fullmatch(variable), f"{name}: {variable}"
+            else:
+                assert variable.removesuffix("_FILE") in KNOWN, f"{name}: {variable}"
+    for name in OURS:
+        given = {variable.removesuffix("_FILE") for variable in services()[name]["environment"]}
+        assert {"PANTAU_CITY", "PANTAU_MQTT_URL", "PANTAU_DATABASE_URL", "PANTAU_DATA"} <= given
+
+
+def test_commands_exist() -> None:
+    for name in OURS:
+        program, command, option, part = services()[name]["command"]
+        assert (program, option, part) == ("pantau", "--only", name)
+        assert part in PARTS
+        helped = CliRunner().invoke(make_cli(), [command, "--help"])
+        assert helped.exit_code == 0
+        assert "only" in helped.output
+
+
+def test_every_part_runs_once() -> None:
+    assert sorted(
+        service["command"][-1] for service in services().values() if "command" in service
+    ) == sorted(PARTS)
+
+
+def test_paths_exist_in_the_project() -> None:
+    for name, volume in each("volumes"):
+        source = volume.split(":")[0]
+        assert not source.startswith("/"), f"{name}: {source} would be a path of one machine"
+        if source.startswith("."):
+            assert (ROOT / source).exists(), f"{name}: {source}"
+
+
+def test_addresses_and_ports_meet() -> None:
+    settings = services()["status"]["environment"]
+    port = settings["PANTAU_HTTP"].rpartition(":")[2]
+    assert services()["status"]["ports"] == [f"{port}:{port}"]
+    assert f"127.0.0.1:{port}/readyz" in services()["status"]["healthcheck"]["test"][-1]
+    assert settings["PANTAU_INFLUX_URL"] == "http://influxdb:8086"
+    assert settings["PANTAU_INFLUX_ORG"] == services()["influxdb"]["environment"]["DOCKER_INFLUXDB_INIT_ORG"]
+    assert (
+        settings["PANTAU_INFLUX_BUCKET"]
+        == services()["influxdb"]["environment"]["DOCKER_INFLUXDB_INIT_BUCKET"]
+    )
+    config = (ROOT / "mosquitto" / "mosquitto.conf").read_text(encoding="utf-8")
+    listener = re.search(r"^listener (\d+)$", config, re.MULTILINE)
+    assert listener
+    assert services()["mosquitto"]["ports"] == [f"{listener[1]}:{listener[1]}"]
+    assert f":{int(listener[1]):04X} 01 " in services()["ingest"]["healthcheck"]["test"][-1]
+    targets = {volume.split(":")[1] for volume in services()["mosquitto"]["volumes"]}
+    targets |= {item["target"] for item in services()["mosquitto"]["secrets"] if isinstance(item, dict)}
+    for path in re.findall(r"^(?:password_file|acl_file|persistence_location) (\S+)$", config, re.MULTILINE):
+        assert path.rstrip("/") in targets, f"mosquitto.conf names {path}, which is not mounted"
+
+
+def copied() -> list[str]:
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    lines = [line.split()[1:-1] for line in dockerfile.splitlines() if line.startswith("COPY ")]
+    return [path for line in lines if not line[0].startswith("--from") for path in line]
+
+
+def test_the_dockerfile_copies_what_exists_and_the_ignore_file_lets_it() -> None:
+    allowed = {
+        line[1:]
+        for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+        if line[:1] == "!"
+    }
+    assert copied()
+    for path in copied():
+        assert (ROOT / path).exists(), path
+    assert set(copied()) == allowed
+
+
+def test_the_image_holds_the_city_folder_that_compose_names() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert "COPY cities /srv/pantau/cities" in dockerfile
+    for name in OURS:
+        assert services()[name]["environment"]["PANTAU_CITY"].startswith("/srv/pantau/cities/")

@@ -1,0 +1,73 @@
+"""A city for load: as many gauges as wanted, each a river of its own with three limits, told to one operator."""
+
+from pathlib import Path
+
+from pantau import cityfolder
+from pantau.city import City
+
+__all__ = ["make_city"]
+
+_CITY = """\
+name = "Bench"
+timezone = "Asia/Jakarta"
+languages = ["en", "id"]
+emergency_number = "112"
+last_resort = "duty_officer"
+
+[ladder]
+boundary = ">="
+deadband = 5
+hold_min = 10
+
+[crowd]
+density_per_m2 = [3, 4, 5]
+"""
+_WORDS = """
+[label]
+en = ["Normal", "Watch", "Warning", "Danger"]
+id = ["Normal", "Waspada", "Siaga", "Awas"]
+
+[advice]
+en = ["Nothing.", "Watch.", "Prepare.", "Leave."]
+id = ["Tidak ada.", "Waspada.", "Bersiap.", "Mengungsi."]
+
+[crowd.advice]
+en = ["Nothing.", "Watch.", "Prepare.", "Leave."]
+id = ["Tidak ada.", "Waspada.", "Bersiap.", "Mengungsi."]
+
+[[binding]]
+topic = "pantau/v1/{city}/+/+"
+format = "native"
+"""
+_TABLES = {
+    "links.csv": "upstream,downstream,low_min,high_min,source",
+    "warn_areas.csv": "station,area,kelurahan,note",
+    "areas.csv": "code,name,kecamatan,city,lat,lon,area_km2,population,rw,rw_floodprone",
+    "capacity_rules.csv": "valid_from,valid_to,percent,stations,source",
+    "calendar.csv": "date,name,source\n2026-01-01,New Year,fixed day",
+    "recipients.csv": "role,audience,channels,hazards,min_severity,areas,language,source\n"
+    "duty_officer,operators,webhook,,1,,en,bench",
+}
+_STATIONS = (
+    "id,name,aliases,kind,hazard,post,river,group,lat,lon,area,cadence_min,range_low,range_high,"
+    "area_m2,capacity,overlaps,note,source"
+)
+_LADDERS = "station,valid_from,valid_to,siaga3,siaga2,siaga1,deadband,hold_min,source"
+
+
+def make_city(folder: Path, stations: int) -> City:
+    """Write the folder ``bench`` with so many gauges and load it."""
+    home = folder / "bench"
+    home.mkdir()
+    ids = [f"g{n:04}" for n in range(stations)]
+    tables = _TABLES | {
+        "stations.csv": "\n".join(
+            [_STATIONS, *(f"{one},Gauge {one},,water_level,flood,,,,,,,10,,,,,,,bench" for one in ids)]
+        ),
+        "ladders.csv": "\n".join([_LADDERS, *(f"{one},,,200,270,350,,,bench" for one in ids)]),
+        "rivers.geojson": '{"type": "FeatureCollection", "features": []}',
+        "city.toml": _CITY + _WORDS,
+    }
+    for name, text in tables.items():
+        (home / name).write_text(text + "\n", encoding="utf-8")
+    return cityfolder.load(home)

@@ -29,6 +29,9 @@ __all__ = ["Books"]
 
 _log = structlog.get_logger("pantau.transition")
 
+_REFUSALS_TOLD = 20
+"""Lines a batch; all are kept in the database and counted, whatever the log says."""
+
 
 class Books:
     """Writes the results of a batch; knows the newest record of every sensor.
@@ -85,12 +88,14 @@ class Books:
             )
         move_cursor(connection, "slow_snapshot", pos)
 
-    def committed(self, events: Sequence[Event]) -> None:
+    def committed(self, events: Sequence[Event], refused: Sequence[Refused] = ()) -> None:
         """The batch is stored: say what happened."""
         if self.on_notices is not None and any(isinstance(event, Transition) for event in events):
             self.on_notices()
         if not self.log_transitions:
             return
+        for one in refused[:_REFUSALS_TOLD]:
+            _log.info("refused", topic=one.message.topic, code=one.code, reason=one.reason)
         for event in events:
             if isinstance(event, Transition):
                 _log.info(

@@ -73,10 +73,10 @@ class Health:
             self._known[peer] = word
             self._away.pop(peer, None)
 
-    def away(self, peer: str, reason: str) -> None:
-        """The peer did not answer."""
+    def away(self, peer: str, reason: str, *, at_once: bool = False) -> None:
+        """The peer did not answer; with ``at_once`` that is an alert now, not only when it lasts."""
         with self._lock:
-            since = self._away.get(peer, (time.monotonic(), ""))[0]
+            since = self._away.get(peer, (time.monotonic() - (OUTAGE_S if at_once else 0), ""))[0]
             self._away[peer] = (since, reason)
             self._known[peer] = f"away: {reason}"
 

@@ -18,12 +18,13 @@ from app import journal
 from app.books import Books
 from app.database import unit_of_work
 from app.journal import Row
+from app.metrics import BATCH_SECONDS, BATCHES, FATES, TRANSITIONS
 from app.states import States
 from app.step import Fate, Step
 from ingest.decode import Decoder, Refused
 from models.detector import Detector
 from pantau.city import City
-from pantau.event import Command, Event, FlagRevised, Score, Told
+from pantau.event import Command, Event, FlagRevised, Score, Told, Transition
 from pantau.ports import Clock
 from pantau.reading import Flag, Reading
 
@@ -119,7 +120,7 @@ class Pipeline:
         save = time.monotonic() - self._snapshot_at >= SNAPSHOT_EVERY_S
         try:
             with unit_of_work(self.engine) as connection:
-                pos = self._write(connection, row, inputs, events, now, save=save)
+                self._write(connection, row, inputs, events, now, save=save)
         except DBAPIError:
             self.restore()
             raise
@@ -128,11 +129,24 @@ class Pipeline:
         if save:
             self.states.saved()
             self._snapshot_at = time.monotonic()
-        self.books.committed(events)
-        _log.debug(
-            "batch", pos=pos, readings=len(row.readings), ms=round((time.perf_counter() - started) * 1000, 1)
-        )
+        self.books.committed(events, inputs.refused)
+        self._tell(row, inputs, events, fates, time.perf_counter() - started)
         return events
+
+    def _tell(self, row: Row, inputs: Inputs, events: list[Event], fates: list[str], seconds: float) -> None:
+        """The canonical line and the counts of a batch; one that only moved a cursor is not worth a line."""
+        BATCHES.inc()
+        BATCH_SECONDS.observe(seconds)
+        for fate, count in Counter(fates).items():
+            FATES.labels(fate).inc(count)
+        changed = [event for event in events if isinstance(event, Transition)]
+        for transition in changed:
+            TRANSITIONS.labels(transition.what, transition.hazard).inc()
+        if self.books.log_transitions and (fates or inputs.refused or changed):
+            _log.info(
+                "batch", readings=len(fates), stored=len(row.readings), refused=len(inputs.refused),
+                transitions=len(changed), ms=round(seconds * 1000, 1),
+            )  # fmt: skip
 
     def _sort(self, row: Row, fates: list[str], events: list[Event]) -> None:
         """Leave duplicates out and note which readings were only stored, which wait."""

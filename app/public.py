@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 
 from alerts.publish import public_alerts
 from alerts.store.alerts import newest_pos
+from alerts.store.service import under_repair
 from app import journal
 from app.database import unit_of_work
 from app.health import Health
@@ -35,6 +36,7 @@ class PublicTopics:
         self._clock = clock
         self._health = health
         self._records: dict[str, dict[str, LatestRecord]] = {}
+        self._out: dict[str, str] = {}
         self._seen = -1
         self._states: dict[str, str] = {}
         self._swept_at = 0.0
@@ -48,6 +50,7 @@ class PublicTopics:
         with self._engine.connect().execution_options(reading=True) as connection:
             done, upto = journal.cursor(connection, "public"), newest_pos(connection)
             self._take_records(latest_since(connection, self._seen))
+            self._out = under_repair(connection)
             messages = (
                 public_alerts(connection, self._city, done, exercise=self._clock.exercise)
                 if upto > done
@@ -77,10 +80,11 @@ class PublicTopics:
         now = self._clock.now()
         out = []
         for id_, sensors in self._records.items():
-            if id_ in self._states and not sweep:
+            if id_ not in self._city.stations or (id_ in self._states and not sweep):
                 continue
             properties = station_properties(
                 self._city.stations[id_], list(sensors.values()), self._city, now,
+                out_of_service=self._out.get(id_),
                 exercise=self._clock.exercise, slack_ms=self._clock.slack_ms,
             )  # fmt: skip
             if self._states.get(id_) != properties["state"]:

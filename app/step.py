@@ -180,7 +180,7 @@ class Step:
     def voice_key(self, voice: str, sensor: SensorState) -> AlertKey | None:
         """The alert a voice speaks for."""
         if voice == LEVEL:
-            return self._context(sensor.station).level
+            return self._context(sensor.station).level if sensor.station in self.city.stations else None
         detector = self.detectors.get(voice)
         return None if detector is None else self._key(detector, sensor.station, sensor.sensor)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from alerts.channel import Channel
@@ -15,9 +16,10 @@ from app.books import Books
 from app.database import exchange_note, migrate, open_engine
 from app.followers import Forwarder, SlowFollower
 from app.health import PEER, Health
+from app.housekeeper import Housekeeper
 from app.pipeline import Pipeline
 from app.public import PublicTopics
-from app.service import FastLane, Threads, follow, prune_loop, slow_loop
+from app.service import FastLane, Threads, follow, slow_loop
 from app.settings import Settings
 from ingest.decode import all_formats
 from ingest.mqtt import PahoPublisher, PahoReceiver
@@ -28,9 +30,9 @@ from models.lane import SlowLane
 from pantau import cityfolder, registry
 from pantau.city import City
 from pantau.ports import Clock, ReadingStore
-from status.api import create_app
+from status.api import create_app, end_streams
 
-__all__ = ["PARTS", "Service", "load_city", "load_detectors"]
+__all__ = ["PARTS", "Service", "load_city", "load_detectors", "open_store"]
 
 _log = structlog.get_logger("pantau.wiring")
 
@@ -71,10 +73,11 @@ class Service:
         self.engine: Engine = open_engine(settings.database_url)
         self.health = Health()
         self.threads = Threads()
-        self.store = _store(settings, self.engine, self.city)
+        self.store = open_store(settings, self.engine, self.city)
         self.sender: Sender | None = None
         self._publisher: PahoPublisher | None = None
         self._server: uvicorn.Server | None = None
+        self._app: FastAPI | None = None
         self._receiver: PahoReceiver | None = None
 
     def start(self) -> None:
@@ -91,7 +94,8 @@ class Service:
 
     def stop(self) -> None:
         """End in order: what is not committed was not acknowledged."""
-        if self._server is not None:
+        if self._server is not None and self._app is not None:
+            end_streams(self._app)
             self._server.should_exit = True
         self.threads.join()
         for peer in (self._receiver, self._publisher):
@@ -110,7 +114,8 @@ class Service:
         self.health.resume(
             alert.key.cause for alert in system.alerts.values() if alert.is_open
         ) if system else None
-        slow = SlowFollower(self.engine, SlowLane(self.city, detectors, self.clock.slack_ms))
+        slow_lane = SlowLane(self.city, detectors, self.clock.slack_ms)
+        slow = SlowFollower(self.engine, slow_lane)
         slow.restore()
         filters = pipeline.decoder.filters
         self._receiver = PahoReceiver(
@@ -124,7 +129,8 @@ class Service:
         self.threads.start("fast-lane", lane.run)
         self.threads.start("slow-lane", lambda: slow_loop(slow, lane, stop))
         self.threads.start("forwarder", lambda: follow(name, forwarder.turn, self.health, stop))
-        self.threads.start("prune", lambda: prune_loop(pipeline, stop))
+        keeper = Housekeeper(pipeline, slow_lane.errors, self.health)
+        self.threads.start("housekeeper", lambda: keeper.loop(stop))
 
     def _start_alerts(self) -> None:
         stop = self.threads.stop
@@ -146,7 +152,7 @@ class Service:
 
     def _start_status(self) -> None:
         board = Board(self.engine, self.city, self.clock, self.store)
-        app = create_app(board, self.city, self.clock, self.health, exercise=self.clock.exercise)
+        self._app = app = create_app(board, self.city, self.clock, self.health, exercise=self.clock.exercise)
         host, port = self.settings.http
         config = uvicorn.Config(
             app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=2
@@ -155,7 +161,8 @@ class Service:
         self.threads.start("http", self._server.run)
 
 
-def _store(settings: Settings, engine: Engine, city: City) -> ReadingStore:
+def open_store(settings: Settings, engine: Engine, city: City) -> ReadingStore:
+    """History as the settings choose it: InfluxDB, else the database itself."""
     if settings.influx is None:
         return EmbeddedStore(engine)
     from ingest.store.influx import InfluxStore

@@ -150,7 +150,12 @@ def alert_id(city: str, key: AlertKey, opened_at: int) -> str:
 
 
 def update(
-    city: str, key: AlertKey, alert: AlertState | None, confirmed: int, tentative: int, occasion: Occasion,
+    city: str,
+    key: AlertKey,
+    alert: AlertState | None,
+    confirmed: int,
+    tentative: int,
+    occasion: Occasion,
     after: int = 0,
 ) -> tuple[AlertState | None, list[Transition]]:
     """Bring an alert to what its voices say now.

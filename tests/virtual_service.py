@@ -77,7 +77,7 @@ class VirtualService:
         self.pipeline.restore()
         self.slow = SlowFollower(engine, SlowLane(city, found))
         self.slow.restore()
-        self.forwarder = Forwarder(engine, store or EmbeddedStore(engine))
+        self.forwarder = Forwarder(engine, EmbeddedStore(engine) if store is None else store)
         self.log: list[Transition] = []
 
     def process(self, *readings: Reading, **more: Any) -> list[Event]:

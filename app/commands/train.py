@@ -92,7 +92,7 @@ def _from_file(file: Path, city: City) -> History:
 def _from_store(settings: Settings, city: City) -> History:
     """Everything kept of the city's stations, but what quality control refused (FAIL)."""
     from app.database import migrate, open_engine
-    from app.wiring import _store as open_store
+    from app.wiring import open_store
 
     engine = open_engine(settings.database_url)
     migrate(engine)

@@ -1,6 +1,7 @@
 """Runs the demo: broker, service, receivers and replay in one place, all of it gone at the end."""
 
 import secrets
+import sys
 import tempfile
 import threading
 import time
@@ -20,6 +21,7 @@ from app.demo.broker import DemoBroker, demo_broker, free_port
 from app.demo.receivers import Inbox, mqtt_watcher, webhook_receiver
 from app.demo.screen import Moment, plain, render
 from app.demo.world import World, make_world
+from app.log import configure_logs
 from app.settings import Settings
 from app.wiring import Service
 from pantau import cityfolder
@@ -32,6 +34,7 @@ __all__ = ["Course", "run_demo"]
 _READY_S = 60.0
 _LEAD_S = 0.5
 _PLAIN_EVERY_S = 5.0
+_SETTLE_S = 2.0  # the last readings are judged and told before the end is announced
 _SCREEN_EVERY_S = 0.5
 _BEFORE_MS = 86_400_000  # until everything is ready, the demo's clock stands a day before the flood
 
@@ -59,6 +62,9 @@ def run_demo(course: Course) -> None:
                 tempfile.TemporaryDirectory(prefix="pantau-demo-", ignore_cleanup_errors=True)
             )
         )
+        if sys.stdout.isatty():  # log lines would tear the live table
+            configure_logs(stack.enter_context((folder / "pantau.log").open("w", encoding="utf-8")))
+            stack.callback(configure_logs)
         broker = stack.enter_context(demo_broker(folder))
         receiver = stack.enter_context(webhook_receiver(inbox, secret))
         settings = _settings(course.city, folder, broker)
@@ -181,6 +187,7 @@ class _Show:
                 publisher.flush(10)
         except _StoppedError:
             return
+        self.stop.wait(_SETTLE_S)
         self.over.set()
 
     def _loop(self, every_s: float, show: Callable[[Moment], Any]) -> None:

@@ -299,7 +299,9 @@ def play(
 
 
 def first_due(service: VirtualService) -> int | None:
-    return min((state.due() for state in service.pipeline.states._states.values() if state.due()), default=None)
+    return min(
+        (state.due() for state in service.pipeline.states._states.values() if state.due()), default=None
+    )
 
 
 @settings(max_examples=25, deadline=None)
@@ -377,7 +379,10 @@ def test_a_group_that_starts_afresh_keeps_its_open_alert_and_goes_on_with_it(ser
         restarted.read(STATION, value)
     mine = [(t.alert, t.n, t.what, t.severity) for t in restarted.log if t.cause == "level"]
     opened = next(t.alert for t in service.log if t.cause == "level")
-    assert mine == [(opened, 2, "confirmed", 2), (opened, 3, "raised", 3), (opened, 4, "confirmed", 3)][: len(mine)]
+    assert (
+        mine
+        == [(opened, 2, "confirmed", 2), (opened, 3, "raised", 3), (opened, 4, "confirmed", 3)][: len(mine)]
+    )
     assert len(mine) >= 2
 
 
@@ -388,7 +393,9 @@ def test_a_station_that_moved_to_another_group_takes_its_open_alert_along(servic
     moved = replace(CITY.stations[STATION], group="upper")
     city = replace(CITY, stations={**CITY.stations, STATION: moved})
     restarted = VirtualService(service.engine, at=service.clock.now(), city=city)
-    restarted.clock.set(restarted.clock.now() + 15 * MIN)  # its reminder is due in the old group: nobody may send it twice
+    restarted.clock.set(
+        restarted.clock.now() + 15 * MIN
+    )  # its reminder is due in the old group: nobody may send it twice
     restarted.read(STATION, 166)
     restarted.clock.set(restarted.clock.now() + 10 * MIN)
     restarted.read(STATION, 167)
@@ -396,7 +403,9 @@ def test_a_station_that_moved_to_another_group_takes_its_open_alert_along(servic
     assert not restarted.pipeline.states._states["awan"].alerts
 
 
-def test_a_second_sensor_may_raise_for_an_instant_whose_first_alert_has_ended(service: VirtualService) -> None:
+def test_a_second_sensor_may_raise_for_an_instant_whose_first_alert_has_ended(
+    service: VirtualService,
+) -> None:
     """Both alerts open at the same ``observed_at``; with one id for both no batch would ever be committed again."""
     at = service.clock.now() + 10 * MIN
     service.clock.set(at + 10 * MIN)

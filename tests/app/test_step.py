@@ -312,3 +312,217 @@ def test_a_sensor_needs_at_most_two_kilobytes(bench: Bench) -> None:
 
 def test_a_broken_snapshot_is_a_fresh_start_not_a_failed_one() -> None:
     assert load(b"\xff\x00", detectors(), CITY) is None
+
+
+# --- late readings: on the timeline, told to nobody until a fresh one says the same -----------------------------------
+
+
+def told(events: list[Event]) -> list[tuple[str, int]]:
+    return [
+        (e.what, e.severity)
+        for e in events
+        if isinstance(e, Transition) and e.cause == "level" and not e.late
+    ]
+
+
+def late_alert(bench: Bench, *, pending: bool = False) -> None:
+    one, two, _ = limits()
+    bench.settle_at(20 if pending else one - 10)
+    _, events = bench.read(two + 5 if pending else one + 1, now=bench.now + 300 * MIN)
+    assert told(events) == []
+    assert transitions(events)
+
+
+def test_a_late_condition_is_not_told_when_the_fresh_reading_after_the_gap_is_calm(bench: Bench) -> None:
+    late_alert(bench)
+    assert told(bench.read(20, after_min=290)[1]) == []  # waits for its successor, so nothing is lowered yet
+    for _ in range(3):
+        assert told(bench.read(20)[1]) == []  # nor is an all-clear told to those who heard of nothing
+    assert bench.state.alerts[f"{STATION}|flood|level"].is_open is False
+
+
+def test_a_late_jump_is_not_reminded_of_and_its_confirmation_is_told_once(bench: Bench) -> None:
+    one, two, _ = limits()
+    late_alert(bench, pending=True)
+    events: list[Event] = []
+    due = bench.state.due()
+    bench.step.tick(bench.state, Tick("awan", due), due, events)
+    assert (transitions(events), told(events)) == ([("unconfirmed", 2, False)], [])
+    assert told(bench.read(two + 6)[1]) == [("retold", 2)]
+    assert told(bench.read(two + 7)[1]) == []
+    assert one < two
+
+
+def test_a_worsening_of_a_late_condition_is_told_by_itself(bench: Bench) -> None:
+    one, two, _ = limits()
+    late_alert(bench)
+    for value in range(round(one) + 20, round(two) - 10, 20):
+        bench.read(value, now=bench.now + 300 * MIN)
+    _, events = bench.read(two + 1)
+    assert told(events) == [("raised", 2)]
+
+
+def test_another_sensor_that_is_heard_does_not_vouch_for_a_late_one(bench: Bench) -> None:
+    one, _, _ = limits()
+    late_alert(bench)
+    for _ in range(3):
+        assert told(bench.read(20, sensor="b", after_min=1)[1]) == []
+    assert told(bench.read(one + 1)[1]) == [("retold", 1)]
+
+
+def test_an_operator_who_confirms_a_late_jump_tells_it(bench: Bench) -> None:
+    late_alert(bench, pending=True)
+    [alert] = [alert for alert in bench.state.alerts.values() if alert.key.cause == "level"]
+    _, events = bench.command("confirm", alert=alert.id)
+    assert told(events) == [("confirmed", 2)]
+    assert not alert.untold
+
+
+@pytest.mark.parametrize(("ahead_ms", "fate"), [(2 * MIN, Fate.PENDING), (2 * MIN + 1, Fate.FUTURE)])
+def test_the_limit_of_the_future_is_exact(bench: Bench, ahead_ms: int, fate: str) -> None:
+    reading = Reading(STATION, "water_level", 20, T0 + ahead_ms, T0)
+    assert bench.step.reading(bench.state, reading, T0, []) == fate
+
+
+@pytest.mark.parametrize(("age_ms", "late"), [(30 * MIN, False), (30 * MIN + 1, True)])
+def test_three_cadences_old_is_not_yet_late(bench: Bench, age_ms: int, late: bool) -> None:
+    one, _, _ = limits()
+    bench.settle_at(one - 10)
+    _, events = bench.read(one + 1, now=bench.now + 10 * MIN + age_ms)
+    assert [e.late for e in events if isinstance(e, Transition) and e.cause == "level"] == [late]
+
+
+def test_the_slack_of_an_exercise_clock_is_not_lateness(bench: Bench) -> None:
+    one, _, _ = limits()
+    bench.step = Step(CITY, detectors(), slack_ms=30 * MIN)
+    bench.settle_at(one - 10)
+    _, events = bench.read(one + 1, now=bench.now + 70 * MIN)
+    assert [e.late for e in events if isinstance(e, Transition) and e.cause == "level"] == [False]
+
+
+def test_a_late_reading_outside_the_range_fails_all_the_same(bench: Bench) -> None:
+    bench.settle_at(20)
+    bench.read(5000, after_min=-5)
+    assert (bench.last.flag, bench.last.reason) == (Flag.FAIL, "late, and outside the range 0 to 600")
+
+
+def test_a_gap_breaks_the_hold(bench: Bench) -> None:
+    one, _, _ = limits()
+    bench.settle_at(one - 10)
+    bench.read(one + 1)
+    bench.read(one - 20)
+    bench.read(one - 20, after_min=60)
+    assert transitions(bench.read(one - 20, after_min=9)[1]) == []
+    assert transitions(bench.read(one - 20, after_min=1)[1]) == [("closed", 0, True)]
+
+
+def test_the_ladder_of_the_day_is_the_one_that_judges(bench: Bench) -> None:
+    day = 1_646_092_800_000  # 2022-03-01T00:00:00Z; the folder's dates are local, eight hours earlier
+    for at in (day - 24 * 60 * MIN, day + 24 * 60 * MIN, day - 24 * 60 * MIN):
+        ladder = bench.step.ladder("awan-2", at)
+        assert ladder is not None
+        assert ladder.limits[0] == (200 if at < day else 180)
+    before = bench.step.ladder("awan-2", day - 8 * 60 * MIN - 1)
+    after = bench.step.ladder("awan-2", day - 8 * 60 * MIN)
+    assert before is not None
+    assert after is not None
+    assert (before.limits[0], after.limits[0]) == (200, 180)
+    assert bench.step.ladder("pond", day) is None
+    assert bench.step.ladder("batu-1", T0 - 40 * 365 * 24 * 60 * MIN) is None
+
+
+@pytest.mark.parametrize(
+    ("verb", "more", "words"),
+    [
+        ("dance", {}, "no such command: dance"),
+        ("acknowledge", {"alert": "x"}, "this alert is not open any more and waits for nothing"),
+        ("shelve", {"alert": "x"}, "this alert is not open any more and waits for nothing"),
+        ("confirm", {"alert": "x"}, "there is nothing to confirm"),
+        ("close", {"alert": "x"}, "this alert is not open"),
+        ("in_service", {"station": STATION}, "the station is already in service"),
+    ],
+)
+def test_what_cannot_be_done_is_answered_in_words(
+    bench: Bench, verb: str, more: dict[str, Any], words: str
+) -> None:
+    answer, events = bench.command(verb, **more)
+    assert (answer.ok, answer.text, events) == (False, words, [])
+
+
+def test_a_shelf_needs_an_end_in_the_future(bench: Bench) -> None:
+    alert = raised_alert(bench)
+    assert not bench.command("shelve", alert=alert, until=bench.now)[0].ok
+    assert bench.command("shelve", alert=alert, until=bench.now + 1)[0].ok
+
+
+def test_an_alert_that_ended_unseen_waits_for_its_acknowledgement_and_then_is_gone(bench: Bench) -> None:
+    one, _, _ = limits()
+    alert = raised_alert(bench)
+    for _ in range(4):
+        bench.read(one - 20)
+    [waiting] = [found for found in bench.state.alerts.values() if found.key.cause == "level"]
+    assert (waiting.is_open, waiting.state) == (False, "returned_unacknowledged")
+    assert not bench.command("close", alert=alert)[0].ok
+    assert bench.command("acknowledge", alert=alert)[0].text == "normal"
+    assert "awan-1|flood|level" not in bench.state.alerts
+
+
+def test_a_closed_alert_that_ended_may_come_back(bench: Bench) -> None:
+    one, _, _ = limits()
+    alert = raised_alert(bench)
+    bench.command("close", alert=alert)
+    for value in (one - 20, one - 20, one - 20):
+        assert transitions(bench.read(value)[1]) == []
+    assert bench.state.muted == {}
+    assert transitions(bench.read(one + 1)[1]) == [("raised", 1, True)]
+
+
+def test_a_jump_marked_wrong_is_forgotten_and_the_next_reading_is_compared_with_what_was_before(
+    bench: Bench,
+) -> None:
+    _, two, _ = limits()
+    bench.settle_at(20)
+    bench.read(two + 5)
+    answer, events = bench.command(
+        "mark_wrong", station=STATION, sensor="main", observed_at=bench.now, value=two + 5
+    )
+    assert answer.ok
+    assert transitions(events) == [("withdrawn", 0, False)]
+    assert bench.read(21)[0] == Fate.STEPPED
+    assert (bench.last.flag, bench.last.reason) == (Flag.GOOD, "")
+
+
+def test_an_accepted_reading_marked_wrong_is_no_neighbour_any_more(bench: Bench) -> None:
+    bench.settle_at(20)
+    bench.read(55)
+    bench.command("mark_wrong", station=STATION, sensor="main", observed_at=bench.now, value=55)
+    assert bench.read(61)[0] == Fate.PENDING  # 41 above 20, though 6 above the wrong one
+
+
+def test_an_alert_of_a_station_out_of_service_begins_in_silence(bench: Bench) -> None:
+    bench.command("out_of_service", station=STATION)
+    raised_alert(bench)
+    [alert] = bench.state.alerts.values()
+    assert alert.state == "out_of_service"
+    bench.command("in_service", station=STATION)
+    assert alert.state == "unacknowledged"
+
+
+def test_only_alerts_of_that_station_go_out_of_service(bench: Bench) -> None:
+    raised_alert(bench)
+    bench.command("out_of_service", station="awan-2")
+    assert [alert.state for alert in bench.state.alerts.values()] == ["unacknowledged"]
+
+
+def test_a_shelf_in_the_future_and_a_reminder_in_the_future_are_left_alone(bench: Bench) -> None:
+    alert = raised_alert(bench)
+    bench.command("shelve", alert=alert, until=bench.now + 60 * MIN)
+    events: list[Event] = []
+    bench.step.tick(bench.state, Tick("awan", bench.now + 60 * MIN - 1), bench.now, events)
+    assert events == []
+
+
+def test_a_score_of_a_detector_that_is_no_more_opens_nothing(bench: Bench) -> None:
+    events: list[Event] = []
+    bench.step.score(bench.state, Score(STATION, "main", "retired", "1", T0, 1.0), T0, events)
+    assert (events, bench.state.sensors) == ([], {})

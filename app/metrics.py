@@ -1,0 +1,20 @@
+"""What the pipeline counts for Prometheus; names are part of docs/operations.md."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+__all__ = ["BATCHES", "BATCH_SECONDS", "DETECTOR_ERRORS", "FATES", "JOURNAL_BEHIND", "TRANSITIONS"]
+
+BATCHES = Counter("pantau_batches", "Batches committed")
+BATCH_SECONDS = Histogram(
+    "pantau_batch_seconds",
+    "Time to judge and commit a batch",
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5),
+)
+FATES = Counter("pantau_judged", "Readings by what became of them", ["fate"])
+TRANSITIONS = Counter("pantau_transitions", "Transitions of alerts", ["what", "hazard"])
+DETECTOR_ERRORS = Counter(
+    "pantau_detector_errors", "Times a detector raised; the ladder went on", ["detector"]
+)
+JOURNAL_BEHIND = Gauge(
+    "pantau_journal_behind", "Batches a follower of the journal has still to take", ["follower"]
+)

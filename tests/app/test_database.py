@@ -1,0 +1,134 @@
+"""The one database: migrations give the schema of the tables, on SQLite and on PostgreSQL."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, MetaData, inspect, select, text
+from sqlalchemy.exc import IntegrityError
+
+from app.database import METADATA, create_tables, migrate, open_engine, unit_of_work
+from ingest.store.tables import cursors
+from tests.peers import Postgres, postgres
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    with postgres() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'sub' / 'pantau.db'}"
+    server: Postgres = request.getfixturevalue("server")
+    return server.new_database()
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[Engine]:
+    engine = open_engine(url)
+    yield engine
+    engine.dispose()
+
+
+def together() -> MetaData:
+    whole = MetaData()
+    for metadata in METADATA:
+        for table in metadata.tables.values():
+            table.to_metadata(whole)
+    return whole
+
+
+def test_the_migrations_give_what_the_tables_say(engine: Engine) -> None:
+    migrate(engine)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), together()) == []
+
+
+def test_indexes_and_their_conditions_are_those_of_the_tables(engine: Engine, url: str) -> None:
+    """What ``compare_metadata`` does not look at: unique indexes with a condition."""
+    migrate(engine)
+    with engine.begin() as connection:
+        row = "('{}', 'flood', 'level', 's', 's', '[]', 'normal', 0, true, 0, 0, false, 1, 1, {}, 1, 1)"
+        insert = text(
+            "INSERT INTO alerts (id, hazard, cause, scope, station, areas, state, severity, confirmed,"
+            " confirmed_severity, worst, forecast, raised_at, changed_at, closed_at, n, pos) VALUES "
+            + ", ".join(row.format(*pair) for pair in (("a", "5"), ("b", "6"), ("c", "NULL")))
+        )
+        connection.execute(insert)
+    with pytest.raises(IntegrityError), engine.begin() as connection:
+        connection.execute(text(str(insert).partition(" VALUES ")[0] + " VALUES " + row.format("d", "NULL")))
+
+
+def test_migrating_twice_is_harmless(engine: Engine) -> None:
+    migrate(engine)
+    with unit_of_work(engine) as connection:
+        connection.execute(cursors.insert(), {"name": "store", "pos": 7})
+    migrate(engine)
+    with engine.connect() as connection:
+        assert connection.execute(select(cursors.c.pos)).scalar() == 7
+
+
+def test_tables_made_at_once_are_the_migrated_ones(tmp_path: Path) -> None:
+    first, second = open_engine("sqlite://"), open_engine(f"sqlite:///{tmp_path / 'a.db'}")
+    create_tables(first)
+    migrate(second)
+    made, migrated = set(inspect(first).get_table_names()), set(inspect(second).get_table_names())
+    assert migrated - made == {"alembic_version"}
+    assert made <= migrated
+    second.dispose()
+
+
+def test_a_unit_of_work_that_fails_leaves_nothing(engine: Engine) -> None:
+    migrate(engine)
+    with pytest.raises(ZeroDivisionError), unit_of_work(engine) as connection:
+        connection.execute(cursors.insert(), {"name": "store", "pos": 7})
+        _ = 1 / 0
+    with engine.connect() as connection:
+        assert connection.execute(select(cursors)).all() == []
+
+
+def test_a_journal_position_is_never_used_twice(engine: Engine) -> None:
+    migrate(engine)
+    seen = []
+    for _ in range(3):
+        with unit_of_work(engine) as connection:
+            query = "INSERT INTO journal (now, readings, body) VALUES (1, 1, :body) RETURNING pos"
+            seen.append(connection.execute(text(query), {"body": b""}).scalar())
+            connection.execute(text("DELETE FROM journal"))
+    assert len(set(seen)) == 3
+
+
+def test_sqlite_is_durable_waits_for_others_and_lets_readers_pass(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'pantau.db'}")
+    create_tables(engine)
+    with engine.connect() as connection:
+        pragmas = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+                   for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")}  # fmt: skip
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 10_000, "foreign_keys": 1}
+    waited = []
+
+    def write() -> None:
+        began = time.monotonic()
+        with unit_of_work(engine) as connection:
+            connection.execute(cursors.insert(), {"name": "second", "pos": 2})
+        waited.append(time.monotonic() - began)
+
+    with unit_of_work(engine) as connection:
+        connection.execute(cursors.insert(), {"name": "first", "pos": 1})
+        other = threading.Thread(target=write)
+        other.start()
+        with engine.connect().execution_options(reading=True) as reader:  # would wait ten seconds as a writer
+            assert reader.execute(select(cursors)).all() == []
+        time.sleep(0.2)
+    other.join()
+    assert 0.1 < waited[0] < 5
+    with engine.connect().execution_options(reading=True) as reader:
+        assert len(reader.execute(select(cursors)).all()) == 2
+    engine.dispose()

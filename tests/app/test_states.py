@@ -1,0 +1,143 @@
+"""States of groups in memory: their timers, what a snapshot holds, and which groups it covers."""
+
+import pytest
+from sqlalchemy import select
+
+from app.database import unit_of_work
+from app.journal import cursor
+from app.state import GroupState, dump, load
+from app.states import States
+from app.step import Step
+from ingest.store.tables import snapshots
+from models.all import detectors
+from pantau.alert import AlertKey, AlertState
+from tests.virtual_service import CITY, MIN, T0, VirtualService, fresh_database
+
+DETECTORS = detectors()
+
+
+@pytest.fixture
+def states() -> States:
+    return States(Step(CITY, DETECTORS), DETECTORS)
+
+
+def wait_until(states: States, group: str, due: int) -> AlertState:
+    key = AlertKey(group, "flood", "level", group)
+    alert = AlertState(key, "id", T0, confirmed=1, state="shelved", shelved_until=due)
+    states.of(group).alerts[str(key)] = alert
+    states.note_timers()
+    return alert
+
+
+def test_timers_come_due_in_order_each_once(states: States) -> None:
+    wait_until(states, "b", T0 + 2)
+    wait_until(states, "a", T0 + 1)
+    assert states.next_due() == T0 + 1
+    assert states.due_ticks(T0, 5) == []
+    assert [(tick.group, tick.due, tick.listening_since) for tick in states.due_ticks(T0 + 2, 5)] == [
+        ("a", T0 + 1, 5), ("b", T0 + 2, 5),
+    ]  # fmt: skip
+    assert states.due_ticks(T0 + 9, 5) == []
+
+
+def test_a_timer_that_waits_through_many_batches_is_one_tick_and_one_entry(states: States) -> None:
+    """A shelf of a day over a busy group must not cost an entry a batch."""
+    for _ in range(1000):
+        wait_until(states, "a", T0 + 1)
+    assert len(states._timers) == 1
+    assert len(states.due_ticks(T0 + 1, 0)) == 1
+
+
+@pytest.mark.parametrize("moved", [T0 + 5, T0 + 1])
+def test_a_timer_that_was_moved_comes_due_at_its_new_time_only(states: States, moved: int) -> None:
+    wait_until(states, "a", T0 + 3)
+    wait_until(states, "a", moved)
+    assert [tick.due for tick in states.due_ticks(T0 + 2, 0)] == ([moved] if moved < T0 + 3 else [])
+    states.of("a")
+    states.note_timers()
+    assert {tick.due for tick in states.due_ticks(T0 + 9, 0)} <= {moved}
+
+
+def test_a_timer_moved_away_and_back_still_comes_due(states: States) -> None:
+    for due in (T0 + 3, T0 + 5, T0 + 3):
+        wait_until(states, "a", due)
+    assert [tick.due for tick in states.due_ticks(T0 + 3, 0)] == [T0 + 3]
+
+
+def test_a_timer_that_was_cancelled_does_not_come_due(states: States) -> None:
+    wait_until(states, "a", T0 + 3).shelved_until = 0
+    assert states.due_ticks(T0 + 9, 0) == []
+
+
+def test_only_groups_that_changed_are_saved_and_only_once(states: States) -> None:
+    engine = fresh_database()
+    states.of("a")
+    states.of("b")
+    states.note_timers()
+    with unit_of_work(engine) as connection:
+        assert states.save(connection, 1) == 2
+    states.saved()
+    states.of("b")
+    with unit_of_work(engine) as connection:
+        assert states.save(connection, 2) == 1
+        assert connection.execute(select(snapshots.c.key, snapshots.c.pos)).all() == [("a", 1), ("b", 2)]
+        assert cursor(connection, "snapshot") == 2
+    states.saved()
+    with unit_of_work(engine) as connection:
+        assert states.save(connection, 3) == 0
+
+
+def test_what_was_saved_but_not_committed_is_saved_again(states: States) -> None:
+    engine = fresh_database()
+    states.of("a")
+    for _ in range(2):
+        with unit_of_work(engine) as connection:
+            assert states.save(connection, 1) == 1
+
+
+def test_peeking_makes_no_state(states: States) -> None:
+    assert states.peek("a") is None
+    assert states.of("a") is states.peek("a")
+
+
+def test_a_restart_saves_everything_it_stepped_again() -> None:
+    service = VirtualService(fresh_database())
+    service.snapshot(now=False)
+    service.read("awan-1", 20)
+    restarted = VirtualService(service.engine)
+    with unit_of_work(service.engine) as connection:
+        assert restarted.pipeline.states.save(connection, 1) == 1
+
+
+def test_a_reminder_comes_due_after_a_restart_too() -> None:
+    service = VirtualService(fresh_database())
+    for value in (20, 20, 20, 225):
+        service.clock.set(service.clock.now() + 10 * MIN)
+        service.read("awan-1", value)
+    restarted = VirtualService(service.engine, at=service.clock.now())
+    assert restarted.process() == []
+    restarted.clock.set(service.clock.now() + 15 * MIN)
+    restarted.process()
+    assert {transition.what for transition in restarted.log} == {"unconfirmed"}
+
+
+def test_a_detector_of_another_version_starts_afresh_and_the_rest_of_the_snapshot_stays() -> None:
+    service = VirtualService(fresh_database())
+    for value in (20, 20, 60, 90, 120):
+        service.clock.set(service.clock.now() + 10 * MIN)
+        service.read("awan-1", value)
+    body = service.states()["awan"]
+    assert b"rate_of_rise" in body
+    without = {name: detector for name, detector in DETECTORS.items() if name != "rate_of_rise"}
+    kept = load(body, without, CITY)
+    assert kept is not None
+    [sensor] = kept.sensors.values()
+    assert (sensor.fast, sensor.seen) == ({}, 120)
+    assert set(sensor.rungs) == {"level", "rate_of_rise"}
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"\xff", b"\x80", dump(GroupState(), {}).replace(b"version\xa11", b"version\xa10")]
+)
+def test_what_cannot_be_read_is_no_state(body: bytes) -> None:
+    assert load(body, {}, CITY) is None

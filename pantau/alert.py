@@ -198,8 +198,8 @@ def _steps(alert: AlertState, confirmed: int, tentative: int, *, wrong: bool) ->
         pending = 0
         steps.append(("confirmed", now, 0))
     elif pending > tentative:
-        pending = 0
-        steps.append(("withdrawn", now, 0))
+        pending = tentative if tentative > now else 0  # another sensor's lesser jump still stands
+        steps.append(("withdrawn", now, pending))
     if confirmed > now:
         now = confirmed
         steps.append(("raised", now, 0))

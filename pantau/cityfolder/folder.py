@@ -87,7 +87,7 @@ def _assemble(
         links=links,
         warns=read_warns(tables["warn_areas.csv"], ids, areas, codes),
         areas=areas,
-        rivers=read_rivers(_text(RIVERS, bodies, problems), ids, problems),
+        rivers=read_rivers(_text(RIVERS, bodies, problems), problems),
         bindings=settings.bindings,
         recipients=read_recipients(tables["recipients.csv"], areas, codes, settings, channels),
         capacity_rules=rules,

@@ -1,7 +1,6 @@
 """rivers.geojson -> the rivers as lines, for the map."""
 
 import json
-from collections.abc import Collection
 from typing import Any
 
 from pantau.cityfolder.problems import Problems
@@ -11,7 +10,7 @@ __all__ = ["RIVERS", "read_rivers"]
 RIVERS = "rivers.geojson"
 
 
-def read_rivers(text: str | None, ids: Collection[str] | None, problems: Problems) -> dict[str, Any]:
+def read_rivers(text: str | None, problems: Problems) -> dict[str, Any]:
     """The rivers as lines, for the map."""
     empty: dict[str, Any] = {"type": "FeatureCollection", "features": []}
     if text is None:
@@ -31,7 +30,7 @@ def read_rivers(text: str | None, ids: Collection[str] | None, problems: Problem
         problems.add(RIVERS, None, 'expected a GeoJSON FeatureCollection; an empty one has "features": []')
         return empty
     for index, feature in enumerate(data["features"]):
-        for mistake in _feature_mistakes(feature, ids):
+        for mistake in _feature_mistakes(feature):
             problems.add(RIVERS, None, f"features[{index}]{mistake}")
     return data
 
@@ -48,7 +47,7 @@ def _is_collection(data: object) -> bool:
     )
 
 
-def _feature_mistakes(feature: object, ids: Collection[str] | None) -> list[str]:
+def _feature_mistakes(feature: object) -> list[str]:
     """What is wrong with a feature, each with its path inside it."""
     if not isinstance(feature, dict) or feature.get("type") != "Feature":
         return [": expected a GeoJSON Feature"]
@@ -56,15 +55,6 @@ def _feature_mistakes(feature: object, ids: Collection[str] | None) -> list[str]
     properties, geometry = feature.get("properties"), feature.get("geometry")
     if not isinstance(properties, dict) or not isinstance(properties.get("name"), str):
         found.append(".properties.name: expected the river's name")
-    posts = properties.get("posts", []) if isinstance(properties, dict) else []
-    if not isinstance(posts, list):
-        found.append(".properties.posts: expected a list of stations")
-    elif ids is not None:
-        found += [
-            f".properties.posts names {post!r:.80}, expected one of stations.csv"
-            for post in posts
-            if not _is_one_of(post, ids)
-        ]
     shape = geometry.get("type") if isinstance(geometry, dict) else None
     if not isinstance(geometry, dict) or shape not in ("LineString", "MultiLineString"):
         return [*found, f".geometry.type is {shape!r:.80}, expected LineString or MultiLineString"]
@@ -80,10 +70,6 @@ def _feature_mistakes(feature: object, ids: Collection[str] | None) -> list[str]
         *found,
         *(f".geometry.coordinates hold {point!r:.80}, expected [longitude, latitude]" for point in wrong[:3]),
     ]
-
-
-def _is_one_of(post: object, ids: Collection[str]) -> bool:
-    return isinstance(post, str) and post in ids
 
 
 def _is_point(point: object) -> bool:

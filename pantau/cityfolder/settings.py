@@ -176,8 +176,10 @@ def _sources(toml: Toml) -> dict[str, str]:
 
 def _bindings(toml: Toml, city: str, formats: Collection[str] | None) -> tuple[Binding, ...]:
     tables = toml.value("binding")
+    if tables is None:
+        return ()  # native messages need none
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
-        toml.wrong("binding", "at least one [[binding]] with topic and format")
+        toml.wrong("binding", "[[binding]] tables with topic and format")
         return ()
     found: dict[str, Binding] = {}
     for index in range(len(tables)):

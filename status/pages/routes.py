@@ -207,7 +207,15 @@ class Pages:
     ) -> bytes:
         instant = self._service.clock.now() if now is None else now
         speed = round(self._service.watch.speed, 3)
-        return self._renderer.page(template, language, instant, other_path, speed=speed, **context)
+        return self._renderer.page(
+            template,
+            language,
+            instant,
+            other_path,
+            speed=speed,
+            slack_ms=self._service.clock.slack_ms,
+            **context,
+        )
 
 
 def _other(language: str) -> str:

@@ -87,9 +87,14 @@ def test_tables_made_at_once_are_the_migrated_ones(tmp_path: Path) -> None:
 
 def test_a_unit_of_work_that_fails_leaves_nothing(engine: Engine) -> None:
     migrate(engine)
-    with pytest.raises(ZeroDivisionError), unit_of_work(engine) as connection:
-        connection.execute(cursors.insert(), {"name": "store", "pos": 7})
-        _ = 1 / 0
+
+    def fail() -> None:
+        with unit_of_work(engine) as connection:
+            connection.execute(cursors.insert(), {"name": "store", "pos": 7})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     with engine.connect() as connection:
         assert connection.execute(select(cursors)).all() == []
 

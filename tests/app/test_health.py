@@ -102,8 +102,8 @@ def test_an_outage_that_goes_on_over_a_restart_is_not_told_as_ended() -> None:
 def test_the_detector_of_outages_judges_no_reading_and_keeps_nothing() -> None:
     station, kind = object(), object()
     assert PEER.score([object()] * 3) == [None] * 3  # type: ignore[list-item]
-    assert PEER.start(station, kind) is None  # type: ignore[arg-type, func-returns-value]
+    assert PEER.start(station, kind) is None  # type: ignore[arg-type]
     assert PEER.due(None) is None
     assert PEER.tick(None, station, "main", 0, 0) is None  # type: ignore[arg-type]
     assert PEER.dump(None) == b""
-    assert PEER.load("1", b"", station, kind) is None  # type: ignore[arg-type, func-returns-value]
+    assert PEER.load("1", b"", station, kind) is None  # type: ignore[arg-type]

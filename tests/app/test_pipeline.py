@@ -266,9 +266,11 @@ READING = st.tuples(
     st.sampled_from(STATIONS), st.sampled_from([0.0, 20.0, 105.0, 110.0, 165.0, 171.0, 225.0, 330.0, 900.0]),
     st.sampled_from([-11, -1, 0, 1, 10, 10, 10, 45]), st.sampled_from(["main", "main", "b"]),
 )  # fmt: skip
+ABOUT_STATIONS = ["mark_wrong", "out_of_service", "in_service"]
+VERBS = ["", "", "", "acknowledge", "close", "confirm", "shelve", *ABOUT_STATIONS]
 BATCH = st.tuples(
     st.sampled_from([0, 1, 10, 10, 10, 40]), st.lists(READING, max_size=4),
-    st.sampled_from(["", "", "", "acknowledge", "close", "confirm", "shelve", "mark_wrong", "out_of_service", "in_service"]),
+    st.sampled_from(VERBS),
     st.booleans(), st.booleans(), st.booleans(),
 )  # fmt: skip
 
@@ -283,8 +285,8 @@ def play(
     commands = []
     if verb:
         opened = service.log[-1].alert if service.log else "none"
-        commands = [Command(1, verb, "sari", alert="" if verb in {"mark_wrong", "out_of_service", "in_service"} else opened,
-                            station=STATION, sensor="main", observed_at=now, until=now + 30 * MIN, kind="water_level")]  # fmt: skip
+        command = Command(1, verb, "sari", "" if verb in ABOUT_STATIONS else opened, STATION, "main", now)
+        commands = [replace(command, until=now + 30 * MIN, kind="water_level")]
     scores = (
         [Score(STATION, "main", "silent", "1", now, float(bool(values)), "heard or not")] if silent else []
     )

@@ -1,4 +1,4 @@
-"""The whole unit of work gives the same rows on SQLite and on PostgreSQL, and both undo all of it when one part fails."""
+"""The whole unit of work gives the same rows on SQLite and PostgreSQL, and both undo all of it when a part fails."""
 
 import random
 from collections.abc import Iterator
@@ -55,8 +55,10 @@ def work(engine: Engine, *, restarts: bool = False) -> dict[str, list[tuple[Any,
         batch += (
             [reading("awan-1", rng.choice((7.5, 8.5)), now - 10 * MIN), batch[0]] if number % 5 == 0 else []
         )
-        service.process(*batch, commands=asked(service, number, now), scores=scores(number, now),
-                        refused=[Refused(Message("t", bytes([number, 0, 255]), now), "bad_json", "ünreadable 🌊")])  # fmt: skip
+        refused = Refused(Message("t", bytes([number, 0, 255]), now), "bad_json", "ünreadable 🌊")
+        service.process(
+            *batch, refused=[refused], commands=asked(service, number, now), scores=scores(number, now)
+        )
         service.turn_slow(save=number % 9 == 0)
         service.forwarder.turn()
         if restarts and number % 8 == 5:

@@ -207,6 +207,26 @@ def test_influxdb_away_costs_delay_but_no_reading(broker: Broker, influx: Influx
         eventually(lambda: len(pantau.get(query)["readings"]) == 200, 40)
 
 
+def test_influxdb_absent_at_start_is_waited_for(broker: Broker, influx: Influx) -> None:
+    bucket = influx.new_bucket()
+    influx.kill()
+    now = round(time.time() * 1000)
+    try:
+        with service(
+            broker.url, PANTAU_INFLUX_URL=influx.url, PANTAU_INFLUX_TOKEN=influx.token,
+            PANTAU_INFLUX_ORG=influx.org, PANTAU_INFLUX_BUCKET=bucket,
+        ) as pantau:  # fmt: skip
+            publish(broker, [message("contoh", "awan-1", 10, now)])
+            eventually(lambda: "influxdb" in pantau.get("/readyz")["degraded"])
+            history = pantau.http.get("/api/v1/stations/awan-1/readings")
+            assert history.status_code == 503
+            influx.start()
+            eventually(lambda: len(pantau.get("/api/v1/stations/awan-1/readings")["readings"]) == 1, 40)
+    finally:
+        if not influx.ready():
+            influx.start()
+
+
 def iso(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).isoformat().replace("+00:00", "Z")
 

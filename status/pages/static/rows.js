@@ -72,7 +72,7 @@ export function statusText(properties, chip = chipOf(properties)) {
 /** What a station is once its newest value is too old, however it got no news. */
 export function aged(properties, staleMs) {
   const observed = Date.parse(properties.observed_at);
-  if (!properties.observed_at || !(now() - observed > staleMs)) return properties;
+  if (!properties.observed_at || !(now() - observed > staleMs + Number(body.slack))) return properties;
   if (properties.state === "out_of_service" || properties.state === "stale") return { ...properties, stale: true };
   const blank = { state: "stale", stale: true, severity: null, siaga: null, label: null, trend: null, rate: null };
   return { ...properties, ...blank, ...("level" in properties ? { level: null } : {}) };

@@ -131,10 +131,12 @@ class Books:
         for station in sorted(serviced | {transition.station for transition in transitions}):
             for sensor, known in self._latest.get(station, {}).items():
                 changed.setdefault((station, sensor), replace(known))
-        for record in changed.values():
+        # A station may have left the city while its alert could still be closed by an operator.
+        records = [record for record in changed.values() if record.station in self.city.stations]
+        for record in records:
             self._stand(record, states, pos)
             self._know(record)
-        return list(changed.values())
+        return records
 
     def _stand(self, record: LatestRecord, states: States, pos: int) -> None:
         """Note on a record where its sensor's ladder and rate stand after the batch."""

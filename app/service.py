@@ -157,8 +157,12 @@ class FastLane:
         return inputs
 
     def _take_commands(self, inputs: Inputs) -> None:
-        with self.pipeline.engine.connect().execution_options(reading=True) as connection:
-            waiting = command_store.waiting(connection, 100)
+        try:
+            with self.pipeline.engine.connect().execution_options(reading=True) as connection:
+                waiting = command_store.waiting(connection, 100)
+        except DBAPIError as error:  # they wait in the table; whoever asked gets 202
+            self.health.away("database", str(error.orig))
+            return
         for id_, verb, body, by in waiting:
             if verb == "reading":
                 inputs.readings.append(_manual(body, by, self.pipeline.clock.now()))

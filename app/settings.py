@@ -4,6 +4,7 @@ The only file that may look at ``os.environ``. A secret can come from a file: ``
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -76,7 +77,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         try:
             return reader(env.get(name, default))
         except ValueError as error:
-            problems.append(f"{name} is {env.get(name, default)!r}: {error}")
+            problems.append(f"{name} is {_without_password(env.get(name, default))!r}: {error}")
             return None
 
     data = Path(env.get("PANTAU_DATA", "data"))
@@ -130,6 +131,11 @@ def _with_files(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
         else:
             problems.append(f"{name} names {path!r}, which is empty; write the value into it")
     return env, problems
+
+
+def _without_password(text: str) -> str:
+    """A URL as it may be shown in a complaint."""
+    return re.sub(r"(//[^/@:]*:)[^/@]*@", r"\1***@", text)
 
 
 def _folder(text: str) -> Path:

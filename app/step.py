@@ -158,7 +158,7 @@ class Step:
         text = str(key)
         muted = state.muted.get(text, 0)
         if muted:
-            if confirmed == 0:
+            if confirmed == 0 and tentative == 0:
                 del state.muted[text]
             confirmed = confirmed if confirmed > muted else 0
             tentative = tentative if tentative > muted else 0

@@ -115,6 +115,8 @@ class PahoReceiver:
         self._era = 0
         self._acking = threading.RLock()
         self._awaited: int | None = None
+        self._asking: int | None = None
+        self._ask_drops = True
         self._subscribed = False
         self._refused: tuple[str, ...] = ()
         self._received = self._overflowed = 0
@@ -191,12 +193,13 @@ class PahoReceiver:
             _log.warning("new session at the broker: what was sent before is not here")
         if self._unwanted:
             client.unsubscribe(self._unwanted)
-        client.subscribe(_DROPPED_TOPIC, 0)  # may be denied: then the broker's drops stay unknown
         self._awaited = client.subscribe([(name, 1) for name in self._filters])[1]
 
     def _on_subscribe(
-        self, _client: Client, _userdata: object, mid: int, reasons: list[ReasonCode], *_: object
+        self, client: Client, _userdata: object, mid: int, reasons: list[ReasonCode], *_: object
     ) -> None:
+        if mid == self._asking:
+            self._asking = None
         if mid != self._awaited:
             return
         answers = zip(self._filters, reasons, strict=False)
@@ -205,6 +208,8 @@ class PahoReceiver:
         CONNECTED.set(self._subscribed)
         if self._refused:
             _log.error("the broker denies subscriptions, correct its ACL", filters=self._refused)
+        if self._ask_drops:  # may be denied: then the broker's drops stay unknown
+            self._asking = client.subscribe(_DROPPED_TOPIC, 0)[1]
 
     def _on_disconnect(
         self, _client: Client, _userdata: object, _flags: DisconnectFlags, reason: ReasonCode, *_: object
@@ -213,6 +218,10 @@ class PahoReceiver:
             if self._era % 2 == 0:
                 return  # refused before it was a connection
             self._era += 1
+        if (
+            self._asking is not None
+        ):  # some brokers have no $SYS and end the connection of whoever asks for it
+            self._asking, self._ask_drops = None, False
         self._subscribed = False
         CONNECTED.set(0)
         self._link.ended(reason)

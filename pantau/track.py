@@ -25,11 +25,11 @@ class Track(msgspec.Struct, array_like=True):
     def add(self, at: int, value: float) -> None:
         """Append the newest point; older ones thin out and end after an hour (two points always stay)."""
         times, values = self.times, self.values
-        if len(times) > 2 and at - times[-2] < _SPACING_MS:
+        if len(times) > 2 and times[-1] - times[-2] < _SPACING_MS:
             times[-1], values[-1] = at, value
-            return
-        times.append(at)
-        values.append(value)
+        else:
+            times.append(at)
+            values.append(value)
         while len(times) > 2 and (len(times) > _POINTS or at - times[1] > SPAN_MS):
             del times[0], values[0]
 

@@ -1,15 +1,14 @@
 """Conflicting duplicates: another value for an instant that was already stored. The last is kept, both are listed."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ingest.store.identity import Identity
 from ingest.store.tables import conflicts
 
-__all__ = ["Conflict", "disputed", "latest_conflicts", "note_conflicts"]
+__all__ = ["Conflict", "latest_conflicts", "note_conflicts"]
 
 
 class Conflict(NamedTuple):
@@ -30,16 +29,6 @@ def note_conflicts(connection: Connection, found: Sequence[Conflict]) -> None:
         add = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         statement = add(conflicts).on_conflict_do_nothing()
         connection.execute(statement, [conflict._asdict() for conflict in found])
-
-
-def disputed(connection: Connection, keys: Collection[Identity]) -> dict[Identity, set[float]]:
-    """Every value that was ever sent for those of ``keys`` that have conflicts: a redelivery brings no new one."""
-    known: dict[Identity, set[float]] = {}
-    for at in {key[3] for key in keys}:
-        for row in connection.execute(select(conflicts).where(conflicts.c.observed_at == at)):
-            key = (row.station, row.sensor, row.kind, row.observed_at)
-            known.setdefault(key, set()).update((row.former, row.value))
-    return known
 
 
 def latest_conflicts(connection: Connection, limit: int = 100) -> list[Conflict]:

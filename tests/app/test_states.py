@@ -11,7 +11,7 @@ from app.step import Step
 from ingest.store.tables import snapshots
 from models.all import detectors
 from pantau.alert import AlertKey, AlertState
-from tests.virtual_service import CITY, MIN, T0, VirtualService, fresh_database
+from tests.virtual_service import CITY, MIN, T0, VirtualService, fresh_database, table_rows
 
 DETECTORS = detectors()
 
@@ -141,3 +141,22 @@ def test_a_detector_of_another_version_starts_afresh_and_the_rest_of_the_snapsho
 )
 def test_what_cannot_be_read_is_no_state(body: bytes) -> None:
     assert load(body, {}, CITY) is None
+
+
+def test_a_timer_that_only_the_snapshot_knows_comes_due_after_a_restart() -> None:
+    service = VirtualService(fresh_database())
+    for value in (20, 20, 20, 225):
+        service.clock.set(service.clock.now() + 10 * MIN)
+        service.snapshot(now=True)
+        service.read("awan-1", value)
+    restarted = VirtualService(service.engine, at=service.clock.now())
+    assert restarted.pipeline.states.next_due() == service.clock.now() + 15 * MIN
+
+
+def test_after_a_snapshot_was_committed_only_later_changes_are_saved() -> None:
+    service = VirtualService(fresh_database())
+    for station in ("awan-1", "batu-1"):
+        service.snapshot(now=True)
+        service.read(station, 20)
+    rows = table_rows(service.engine, "snapshots")["snapshots"]
+    assert [(key, pos) for key, pos, _ in rows] == [("awan", 1), ("batu", 2)]

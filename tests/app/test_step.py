@@ -526,3 +526,40 @@ def test_a_score_of_a_detector_that_is_no_more_opens_nothing(bench: Bench) -> No
     events: list[Event] = []
     bench.step.score(bench.state, Score(STATION, "main", "retired", "1", T0, 1.0), T0, events)
     assert (events, bench.state.sensors) == ([], {})
+
+
+def test_marking_an_old_reading_wrong_leaves_what_a_newer_one_raised(bench: Bench) -> None:
+    one, _, _ = limits()
+    bench.settle_at(one - 10)
+    old = bench.now
+    bench.read(one + 1)
+    answer, events = bench.command(
+        "mark_wrong", station=STATION, sensor="main", observed_at=old, value=one - 10
+    )
+    assert answer.ok
+    assert transitions(events) == []
+
+
+def test_a_fast_detector_in_shadow_opens_nothing(bench: Bench) -> None:
+    rise = detectors()["rate_of_rise"]
+
+    class Shadow:
+        shadow = True
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(rise, name)
+
+    for shadow in (False, True):
+        bench = Bench()
+        bench.step = Step(CITY, {"rate_of_rise": Shadow() if shadow else rise})
+        events = [event for value in (20, 20, 20, 55, 90) for event in bench.read(value)[1]]
+        raised = {event.cause for event in events if isinstance(event, Transition)}
+        assert raised == (set() if shadow else {"rise"})
+
+
+def test_what_is_fresh_on_an_exercise_clock_may_be_retold(bench: Bench) -> None:
+    one, _, _ = limits()
+    bench.step = Step(CITY, detectors(), slack_ms=30 * MIN)
+    bench.settle_at(one - 10)
+    bench.read(one + 1, now=bench.now + 300 * MIN)
+    assert told(bench.read(one + 2, now=bench.now + 70 * MIN)[1]) == [("retold", 1)]

@@ -168,9 +168,6 @@ def test_control_c_in_the_middle_ends_everything_cleanly(start: Callable[..., De
     assert "Done." not in demo.output
 
 
-@pytest.mark.xfail(
-    reason="ingest.mqtt subscribes to $SYS, over which the wheel's broker ends the connection", strict=True
-)
 def test_where_mosquitto_is_not_installed_the_wheels_broker_is_used_and_says_what_it_lacks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

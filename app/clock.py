@@ -13,6 +13,7 @@ class RealClock:
 
     exercise = False
     slack_ms = 0
+    speed = 1.0
 
     def now(self) -> int:
         """Milliseconds since 1970 UTC."""
@@ -48,6 +49,10 @@ class ScaledClock:
         """Simulated milliseconds since 1970 UTC."""
         return self.start_ms + int((time.time_ns() / 1_000_000 - self.anchor_ms) * self.speed)
 
+    def run_on(self, speed: float) -> None:
+        """Go on from this instant at another speed."""
+        self.start_ms, self.anchor_ms, self.speed = self.now(), RealClock().now(), speed
+
     def to_real_s(self, at: int) -> float:
         """Real seconds from now until simulated ``at``; negative when it has passed."""
         return (at - self.now()) / 1000 / self.speed
@@ -57,6 +62,7 @@ class VirtualClock:
     """Time that moves when told to, and only forwards."""
 
     slack_ms = 0
+    speed = 1.0
 
     def __init__(self, start_ms: int = 0, *, exercise: bool = False) -> None:
         self.at = start_ms

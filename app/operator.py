@@ -5,6 +5,8 @@ A manual reading is not here: it is a Reading like any other, with the operator 
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from app.state import GroupState, SensorState, sensor_key
 from pantau.alert import AlertState, Occasion, operate
 from pantau.event import Command, Event, FlagRevised, Told
@@ -61,10 +63,13 @@ def _confirm(
     alert = _find(state, command)
     if alert is None or not alert.tentative:
         return False, "there is nothing to confirm"
+    occasion = _occasion(command, now)
     for sensor, voice in _voices_of(step, state, alert):
         rung = sensor.rungs[voice]
+        if rung.tentative:
+            occasion = replace(occasion, sensor=sensor.sensor, value=sensor.past.value)
         rung.severity, rung.tentative = max(rung.severity, rung.tentative), 0
-    step.settle(state, alert.key, _occasion(command, now), events)
+    step.settle(state, alert.key, occasion, events)
     return True, "confirmed"
 
 
@@ -84,7 +89,7 @@ def _mark_wrong(
     step: "Step", state: GroupState, command: Command, now: int, events: list[Event]
 ) -> tuple[bool, str]:
     """Flag a reading FAIL; what it raised is withdrawn."""
-    reason = f"marked wrong by {command.by}" + (f": {command.note}" if command.note else "")
+    reason = "marked wrong by an operator"  # public, so without name and note: those are on the timeline
     events.append(
         FlagRevised(command.station, command.kind, command.sensor, command.observed_at, command.value,
                     command.received_at, int(Flag.FAIL), reason)
@@ -100,7 +105,7 @@ def _mark_wrong(
         past.accepted_at, past.accepted = past.older_at, past.older
         past.at, past.value = past.older_at, past.older
     occasion = Occasion(at=command.observed_at, now=now, sensor=command.sensor, value=command.value, by=command.by,
-                        wrong=True, why={"note": reason})  # fmt: skip
+                        wrong=True, why={"note": command.note} if command.note else {})  # fmt: skip
     for voice, rung in sensor.rungs.items():
         if rung.raised_at == command.observed_at and rung.take_back():
             key = step.voice_key(voice, sensor)

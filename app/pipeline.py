@@ -186,4 +186,5 @@ def _fate_in_words(reading: Reading, fate: str) -> tuple[bool, str]:
         Fate.LATE: "stored as history: a newer reading is there already",
         Fate.CONFLICT: "stored in place of another value for the same instant; not judged again",
     }
-    return True, words.get(fate, "stored and judged")
+    waits = f'stored; {reading.reason}: enter it again, or with "confirm": true if it was read so'
+    return True, waits if fate == Fate.PENDING else words.get(fate, "stored and judged")

@@ -175,7 +175,7 @@ class FastLane:
 def _manual(body: dict[str, Any], by: str, now: int) -> Reading:
     return Reading(
         body["station"], body["kind"], float(body["value"]), int(body["observed_at"]), now,
-        body.get("sensor") or MAIN, source=f"operator:{by}",
+        body.get("sensor") or MAIN, source=f"operator:{by}", vouched=bool(body.get("vouched")),
     )  # fmt: skip
 
 

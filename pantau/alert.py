@@ -45,6 +45,7 @@ TABLE: dict[tuple[str, str], str] = {
     (RETURNED, "acknowledge"): NORMAL,
     (UNACKNOWLEDGED, "shelve"): SHELVED,
     (ACKNOWLEDGED, "shelve"): SHELVED,
+    (SHELVED, "shelve"): SHELVED,  # until another instant
     (SHELVED, "unshelve"): UNACKNOWLEDGED,
     (UNACKNOWLEDGED, "suppress"): SUPPRESSED,
     (ACKNOWLEDGED, "suppress"): SUPPRESSED,

@@ -24,6 +24,11 @@ class Clock(Protocol):
         ...
 
     @property
+    def speed(self) -> float:
+        """Seconds of this clock in a real second: 1 in earnest."""
+        ...
+
+    @property
     def slack_ms(self) -> int:
         """How much later than ``now`` a reading may be on this clock without being called late, stale or silent."""
         ...

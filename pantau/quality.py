@@ -108,7 +108,8 @@ def is_stale(observed_at: int, now: int, cadence_ms: int) -> bool:
 def judge(past: Past, reading: Reading, limits: Limits) -> tuple[bool, bool, Revision | None]:
     """Flag the next reading in event order and remember it.
 
-    Sets ``reading.flag`` and ``reading.reason``. A reading by an operator is never a jump: a person vouches for it.
+    Sets ``reading.flag`` and ``reading.reason``. A reading by an operator needs no successor after a gap (somebody
+    looked at the gauge), but a jump may be a slip of the keyboard: it waits unless the operator vouches for it.
 
     Returns:
         (pending, gap, revision): whether the value is a jump that its successor has to confirm; whether the past
@@ -126,11 +127,12 @@ def judge(past: Past, reading: Reading, limits: Limits) -> tuple[bool, bool, Rev
     elif limits.spike is not None and past.older_at and not gap:
         revision = _three_point_spike(past, value, limits.spike)
     manual = reading.source != "device"
-    jump = 0.0 if gap or limits.step is None else _jump(past, value, limits.step)
-    pending = not manual and (gap or jump != 0.0)
+    alone = past.at == 0 or (gap and not manual) or reading.vouched
+    jump = 0.0 if alone or limits.step is None else _jump(past, value, limits.step)
+    pending = jump != 0.0 or (gap and not manual)
     reading.flag, reading.reason = _GOOD, ""
     if pending:
-        reading.flag, reading.reason = _pending_reason(past, at, jump, limits, gap=gap)
+        reading.flag, reading.reason = _pending_reason(past, at, jump, limits, gap=gap and not manual)
     if gap:
         past.track.clear()
         past.flat_since, past.older_at, past.accepted_at = at, 0, 0

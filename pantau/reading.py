@@ -45,6 +45,7 @@ class Reading(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
         source: ``device``, or ``operator:<name>`` for a manual reading.
         flag: a ``Flag`` as a plain integer.
         reason: why the flag is not GOOD, empty otherwise.
+        vouched: an operator says that the value was really read so, however far it jumps.
     """
 
     station: str
@@ -59,3 +60,4 @@ class Reading(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
     source: str = "device"
     flag: int = 2
     reason: str = ""
+    vouched: bool = False

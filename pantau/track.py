@@ -7,7 +7,7 @@ __all__ = ["SPAN_MS", "Track"]
 SPAN_MS = 3_600_000
 """How far back a track reaches when readings come often: one hour."""
 _POINTS = 13
-_SHORTEST_MS = 60_000  # a rate per hour from seconds says more about the sensor's noise than about the river
+_SHORTEST_MS = 300_000  # a rate per hour from seconds says more about the sensor's noise than about the river
 _SPACING_MS = SPAN_MS // (_POINTS - 1)
 
 
@@ -39,7 +39,7 @@ class Track(msgspec.Struct, array_like=True):
         self.values.clear()
 
     def rate_per_h(self) -> float | None:
-        """Change per hour between the oldest and the newest point; None with less than a minute between them."""
+        """Change per hour between the oldest and the newest point; None with less than five minutes between them."""
         if len(self.times) < 2 or self.times[-1] - self.times[0] < _SHORTEST_MS:
             return None
         return (self.values[-1] - self.values[0]) * 3_600_000 / (self.times[-1] - self.times[0])

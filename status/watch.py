@@ -43,20 +43,11 @@ class Watch:
         self._alerts_at = -1
         self._lock = asyncio.Lock()
         self._report = report
-        self._started = (time.monotonic(), clock.now())
 
     @property
     def stations(self) -> Stations:
         """Newest records behind the snapshot."""
         return self._stations
-
-    @property
-    def speed(self) -> float:
-        """Seconds of the service's clock per real second, as measured; 1 in earnest."""
-        if not self._clock.exercise:
-            return 1.0
-        real = time.monotonic() - self._started[0]
-        return (self._clock.now() - self._started[1]) / 1000 / real if real > 0.01 else 1.0
 
     async def snapshot(self) -> Snapshot:
         """The newest snapshot; only the very first caller has to wait for it."""
@@ -85,13 +76,15 @@ class Watch:
 
     async def _run(self) -> None:
         while True:
+            began = time.monotonic()
             try:
                 await self.look()
             except Exception as problem:  # noqa: BLE001 - the pages go on with what they have and say how old it is
                 if not self.failing:
                     self._report(problem)
                 self.failing = f"{type(problem).__name__}: {problem}"
-            await asyncio.sleep(PERIOD_S)
+            # A large city takes longer to render: looking never costs more than a tenth of the time.
+            await asyncio.sleep(max(PERIOD_S, 9 * (time.monotonic() - began)))
 
     def _new_alerts(self, position: int) -> list[AlertRecord]:
         if position == self._alerts_at:

@@ -1,7 +1,7 @@
 """Runs the demo: broker, service, receivers and replay in one place, all of it gone at the end."""
 
 import secrets
-import sys
+import signal
 import tempfile
 import threading
 import time
@@ -54,6 +54,8 @@ def run_demo(course: Course) -> None:
     """Play the flood until it is over and the user presses Ctrl-C (with ``once``: until it is over)."""
     city = cityfolder.load(course.city)
     world = make_world(course.city, city, course.event, course.start, skip_unknown=course.skip_unknown)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal ends everything, like Ctrl-C
+        signal.signal(number, signal.default_int_handler)
     clock = ScaledClock(world.flood.start, course.speed, RealClock().now() + round(_BEFORE_MS / course.speed))
     inbox, secret = Inbox(), secrets.token_urlsafe(24)
     with ExitStack() as stack:
@@ -62,9 +64,9 @@ def run_demo(course: Course) -> None:
                 tempfile.TemporaryDirectory(prefix="pantau-demo-", ignore_cleanup_errors=True)
             )
         )
-        if sys.stdout.isatty():  # log lines would tear the live table
-            configure_logs(stack.enter_context((folder / "pantau.log").open("w", encoding="utf-8")))
-            stack.callback(configure_logs)
+        # Log lines would tear the live table and bury the progress lines.
+        configure_logs(stack.enter_context((folder / "pantau.log").open("w", encoding="utf-8")))
+        stack.callback(configure_logs)
         broker = stack.enter_context(demo_broker(folder))
         receiver = stack.enter_context(webhook_receiver(inbox, secret))
         settings = _settings(course.city, folder, broker)
@@ -128,6 +130,7 @@ class _Show:
         self.inbox, self.clock, self.token = inbox, clock, token
         host, port = service.settings.http
         self.page = f"http://{host}:{port}/"
+        self.note = broker.note
         self.sent = 0
         self.over = threading.Event()
         self.stop = threading.Event()
@@ -145,7 +148,9 @@ class _Show:
                 with Live(console=console, auto_refresh=False, screen=False) as live:
                     self._loop(
                         _SCREEN_EVERY_S,
-                        lambda moment: live.update(render(moment, self.service.city), refresh=True),
+                        lambda moment: live.update(
+                            render(moment, self.service.city, console.width, console.height), refresh=True
+                        ),
                     )
             else:
                 self._loop(
@@ -171,7 +176,8 @@ class _Show:
         for word in self.world.broken:
             console.print(f"Broken on purpose: {word}")
         console.print(f"Public page: {self.page}  (English: {self.page}en)   API: {self.page}api/v1/stations")
-        console.print(f"Operator's token for this run: {self.token}", soft_wrap=True)
+        console.print("Operator's token for this run, to try the commands of docs/api.md:")
+        console.print(self.token, soft_wrap=True, markup=False)
 
     def _replay(self) -> None:
         def progress(played: Played, _emission: object) -> None:
@@ -200,7 +206,8 @@ class _Show:
                 return
             if was_over and not self.stop.is_set():
                 self.stop.set()
-                Console().print("The flood has passed. The page stays up; end with Ctrl-C.")
+                self.clock.run_on(1.0)  # else every gauge would be silent within seconds
+                self.note = "The flood has passed; the clock goes on at real speed. The pages stay up, end with Ctrl-C."
             self.over.wait(every_s) if not was_over else time.sleep(every_s)
 
     def _moment(self) -> Moment | None:
@@ -214,7 +221,7 @@ class _Show:
             at=now, stations=[feature["properties"] for feature in stations], alerts=alerts, sent=self.sent,
             per_second=self.sent / max(time.monotonic() - self.began, 1e-3),
             progress=min(1.0, max(0.0, (now - flood.start) / max(flood.end - flood.start, 1))),
-            told=list(self.inbox.newest), counts=dict(self.inbox.counts), page=self.page, note=self.broker.note,
+            told=list(self.inbox.newest), counts=dict(self.inbox.counts), page=self.page, note=self.note,
         )  # fmt: skip
 
 

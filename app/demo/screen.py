@@ -17,8 +17,10 @@ __all__ = ["Moment", "plain", "render"]
 
 _COLOURS = {0: "green", 1: "yellow", 2: "dark_orange", 3: "bold red"}
 _TRENDS = {"rising": "▲ rising", "falling": "▼ falling", "steady": "= steady", None: ""}
-_ROWS = 18
-_NOTICES = 7
+_ABOUT_US = {"data", "system"}
+_WIDE = 118
+"""From this many columns on all of the table is shown; below, what a narrow terminal would cut is left out."""
+_FIXED_LINES = 13  # head, bar, frames and titles
 
 
 class Moment(NamedTuple):
@@ -43,17 +45,27 @@ class Moment(NamedTuple):
     note: str
 
 
-def render(moment: Moment, city: City) -> RenderableType:
-    """The whole screen."""
+def render(moment: Moment, city: City, width: int, height: int) -> RenderableType:
+    """The whole screen for a terminal of this size."""
     clock = datetime.fromtimestamp(moment.at / 1000, city.zone)
     head = Text.assemble(
-        ("LATIHAN / EXERCISE ", "bold white on red"), f"  {city.name}  {clock:%Y-%m-%d %H:%M} {clock.tzname()}   ",
-        f"{moment.sent} readings sent, {moment.per_second:.0f}/s   page: ", (moment.page, "underline cyan"),
-    )  # fmt: skip
-    parts: list[RenderableType] = [head, ProgressBar(total=1.0, completed=moment.progress, width=100)]
+        ("LATIHAN / EXERCISE ", "bold white on red"),
+        f" {clock:%Y-%m-%d %H:%M} {clock.tzname()}  {moment.sent} readings, {moment.per_second:.0f}/s  ",
+        (moment.page, "underline cyan"),
+    )
+    bar = Table.grid()
+    bar.add_row(ProgressBar(total=1.0, completed=moment.progress, width=max(20, min(width - 8, 100))),
+                f" {moment.progress:4.0%}")  # fmt: skip
+    parts: list[RenderableType] = [head, bar]
     if moment.note:
         parts.append(Text(moment.note, style="yellow"))
-    parts += [_stations(moment.stations), _alerts(moment.alerts), _notices(moment)]
+    left = max(9, height - _FIXED_LINES - len(moment.note) // max(width, 1) - bool(moment.note))
+    listed = max(2, min(7, left // 4))
+    parts += [
+        _stations(moment.stations, rows=max(3, left - 2 * listed), wide=width >= _WIDE),
+        _alerts(moment.alerts, listed),
+        _notices(moment, listed),
+    ]
     return Group(*parts)
 
 
@@ -72,45 +84,56 @@ def plain(moment: Moment, city: City) -> str:
     )
 
 
-def _stations(stations: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(expand=False, title_justify="left")
-    for column in ("station", "river", "value", "Siaga", "trend", "age", "state"):
+def _stations(stations: Sequence[Mapping[str, Any]], *, rows: int, wide: bool) -> Table:
+    table = Table(expand=False)
+    columns = ("station", "river", "value", "Siaga", "trend", "age", "state")
+    chosen = columns if wide else ("station", "value", "Siaga", "trend", "state")
+    for column in chosen:
         table.add_column(column, justify="right" if column in {"value", "age"} else "left", no_wrap=True)
     shown = [station for station in stations if station["value"] is not None]
     shown.sort(key=lambda station: (-(station["severity"] or 0), station["kind"], station["name"]))
-    for station in shown[:_ROWS]:
-        severity = station["severity"]
-        siaga = (
-            "" if station["siaga"] is None else f"{station['siaga']} {(station['label'] or {}).get('en', '')}"
-        )
-        table.add_row(
-            station["name"], station["river"] or "", f"{station['value']:g} {station['unit']}",
-            Text(siaga, style=_COLOURS.get(severity, "")), _TRENDS.get(station["trend"], ""),
-            f"{(station['age_s'] or 0) // 60} min", station["state"],
-        )  # fmt: skip
-    hidden = len(shown) - _ROWS
-    if hidden > 0:
-        table.caption = f"and {hidden} more on the page"
+    for station in shown[:rows]:
+        cells = _cells(station, wide=wide)
+        table.add_row(*(cells[column] for column in chosen))
+    if len(shown) > rows:
+        table.caption = f"and {len(shown) - rows} more on the page"
     return table
 
 
-def _alerts(alerts: Sequence[Mapping[str, Any]]) -> Panel:
+def _cells(station: Mapping[str, Any], *, wide: bool) -> dict[str, str | Text]:
+    siaga = "" if station["siaga"] is None else f"{station['siaga']} {(station['label'] or {}).get('en', '')}"
+    trend = _TRENDS.get(station["trend"], "")
+    return {
+        "station": station["name"] if wide else station["name"][:26],
+        "river": station["river"] or "",
+        "value": f"{station['value']:g} {station['unit']}",
+        "Siaga": Text(siaga, style=_COLOURS.get(station["severity"], "")),
+        "trend": trend if wide else trend[:1],
+        "age": f"{(station['age_s'] or 0) // 60} min",
+        "state": station["state"],
+    }
+
+
+def _alerts(alerts: Sequence[Mapping[str, Any]], listed: int) -> Panel:
+    """Open alerts, what concerns people first, the worst on top."""
+    worst_first = sorted(alerts, key=lambda alert: (alert["hazard"] in _ABOUT_US, -alert["severity"]))
     lines = [
         Text(
             f"{alert['headline']['en']}" + ("" if alert["confirmed"] else "  (unconfirmed)"),
             style=_COLOURS.get(alert["severity"], ""),
+            no_wrap=True,
+            overflow="ellipsis",
         )
-        for alert in alerts[:_NOTICES]
+        for alert in worst_first[:listed]
     ]
-    if len(alerts) > _NOTICES:
-        lines.append(Text(f"and {len(alerts) - _NOTICES} more"))
-    return Panel(Group(*lines), title=f"{len(alerts)} open alerts", title_align="left")
+    more = f", {len(alerts) - listed} more on the page" if len(alerts) > listed else ""
+    return Panel(Group(*lines), title=f"{len(alerts)} open alerts{more}", title_align="left")
 
 
-def _notices(moment: Moment) -> Panel:
+def _notices(moment: Moment, listed: int) -> Panel:
     lines = [
-        Text(f"{one.over:<8} {one.role:<14} {one.title}", no_wrap=True)
-        for one in list(moment.told)[-_NOTICES:]
+        Text(f"{one.over:<8} {one.role:<12} {one.title}", no_wrap=True, overflow="ellipsis")
+        for one in list(moment.told)[-listed:]
     ]
     counts = ", ".join(f"{over} {count}" for over, count in sorted(moment.counts.items())) or "none yet"
     return Panel(Group(*lines), title=f"notices received here: {counts}", title_align="left")

@@ -206,7 +206,7 @@ class Pages:
         self, template: str, language: str, *, other_path: str, now: int | None = None, **context: object
     ) -> bytes:
         instant = self._service.clock.now() if now is None else now
-        speed = round(self._service.watch.speed, 3)
+        speed = self._service.clock.speed
         return self._renderer.page(
             template,
             language,

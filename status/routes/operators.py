@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.responses import Response
 
+from pantau.forms import rfc3339
 from pantau.quality import FUTURE_MS
 from pantau.reading import MAIN
 from status.params import Instant
@@ -21,11 +22,13 @@ from status.wire import answer
 __all__ = ["router"]
 
 WAIT_S = 1.0
+LONGEST_SHELF_MS = 7 * 86_400_000
+"""A shelf is for a repair, not for ever."""
 _POLL_S = 0.02
 
 Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Value = Annotated[float, Field(allow_inf_nan=False, description="in `unit`")]
+Value = Annotated[float, Field(allow_inf_nan=False, strict=True, description="in `unit`; a JSON number")]
 
 router = APIRouter(prefix="/api/v1", tags=["operators"])
 
@@ -52,6 +55,7 @@ class ManualReading(Noted):
     unit: Word | None = None
     sensor: Word = MAIN
     observed_at: Instant | None = None
+    confirm: bool = False
 
 
 class WrongReading(Noted):
@@ -83,8 +87,8 @@ async def confirm(id: str, service: At, by: By, body: Noted | None = None) -> Re
 @router.post("/alerts/{id}/shelve", summary="Quiet until an instant")
 async def shelve(id: str, service: At, by: By, body: Shelf) -> Response:
     """No notices until then, unless it grows worse."""
-    if body.until <= service.clock.now():
-        raise Problem(422, "until: expected an instant in the future")
+    if not 0 < body.until - service.clock.now() <= LONGEST_SHELF_MS:
+        raise Problem(422, "until: expected an instant in the future, at most seven days away")
     return await _about_alert(service, by, "shelve", id, body, until=body.until)
 
 
@@ -102,7 +106,7 @@ async def close(id: str, service: At, by: By, body: Noted | None = None) -> Resp
 
 @router.post("/readings", summary="Manual entry")
 async def manual_reading(service: At, by: By, body: ManualReading) -> Response:
-    """A reading like any other, with the operator as its source; a person vouches for it, so no jump is pending."""
+    """A reading like any other, with the operator as its source; a jump waits unless `confirm` vouches for it."""
     station = station_named(service, body.station)
     kind = service.city.kinds[station.kind]
     unit = body.unit or kind.unit
@@ -117,9 +121,9 @@ async def manual_reading(service: At, by: By, body: ManualReading) -> Response:
         raise Problem(422, "observed_at: expected an instant that has passed")
     asked = {
         "station": station.id, "kind": station.kind, "sensor": body.sensor, "value": value,
-        "observed_at": observed_at, "note": body.note,
+        "observed_at": observed_at, "note": body.note, "vouched": body.confirm,
     }  # fmt: skip
-    return await _ask(service, by, "reading", asked)
+    return await _ask(service, by, "reading", asked, observed_at=rfc3339(observed_at))
 
 
 @router.post("/readings/mark-wrong", summary="Flag a reading as wrong")
@@ -174,7 +178,7 @@ async def _about_alert(
     return await _ask(service, by, verb, {"alert": id, "note": body.note, **more})
 
 
-async def _ask(service: Service, by: str, verb: str, body: dict[str, Any]) -> Response:
+async def _ask(service: Service, by: str, verb: str, body: dict[str, Any], **told: str) -> Response:
     number = await blocking(service.board.command, verb, body, by)
     deadline = asyncio.get_running_loop().time() + WAIT_S
     while True:
@@ -183,10 +187,16 @@ async def _ask(service: Service, by: str, verb: str, body: dict[str, Any]) -> Re
             break
         if asyncio.get_running_loop().time() >= deadline:
             service.metrics.commands.labels(verb, "waiting").inc()
-            waiting = {"id": number, "state": "waiting", "ok": None, "text": "accepted, not applied yet"}
+            waiting = {
+                "id": number,
+                "state": "waiting",
+                "ok": None,
+                "text": "accepted, not applied yet",
+                **told,
+            }
             return answer(202, waiting, Location=f"/api/v1/commands/{number}")
         await asyncio.sleep(_POLL_S)
     service.metrics.commands.labels(verb, "ok" if found.ok else "refused").inc()
     if not found.ok:
         raise Problem(409, found.text, command=number)
-    return answer(200, {"id": number, "state": "done", "ok": True, "text": found.text})
+    return answer(200, {"id": number, "state": "done", "ok": True, "text": found.text, **told})

@@ -192,7 +192,7 @@ def test_a_revised_flag_reaches_the_latest_value_when_it_is_still_the_newest(ser
     assert told.ok
     with service.engine.connect() as connection:
         [record] = latest_since(connection, -1)
-    assert (record.flag, record.reason) == (Flag.FAIL, "marked wrong by sari")
+    assert (record.flag, record.reason) == (Flag.FAIL, "marked wrong by an operator")
 
 
 @pytest.mark.parametrize(

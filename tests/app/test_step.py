@@ -276,7 +276,7 @@ def test_a_reading_marked_wrong_takes_its_alert_back(bench: Bench) -> None:
     assert told.ok
     assert transitions(events) == [("withdrawn", 0, True)]
     [revised] = [event for event in events if isinstance(event, FlagRevised)]
-    assert (revised.flag, revised.reason) == (Flag.FAIL, "marked wrong by sari: staff gauge misread")
+    assert (revised.flag, revised.reason) == (Flag.FAIL, "marked wrong by an operator")
 
 
 def test_a_station_out_of_service_keeps_judging_in_silence(bench: Bench) -> None:

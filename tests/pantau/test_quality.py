@@ -139,13 +139,25 @@ def test_an_empty_square_may_stay_empty() -> None:
     assert Flag.SUSPECT in flags(run([80.0] * 10, limits=crowd))
 
 
-def test_a_manual_reading_is_never_a_jump() -> None:
+def by_hand(past: Past, value: float, at: int, *, vouched: bool = False) -> tuple[bool, int]:
+    reading = Reading("s", "water_level", value, at, at, source="operator:sari", vouched=vouched)
+    return judge(past, reading, LIMITS)[0], reading.flag
+
+
+def test_a_manual_jump_may_be_a_slip_of_the_keyboard_unless_the_operator_vouches_for_it() -> None:
     past = Past()
     run([50, 51], past=past)
-    reading = Reading("s", "water_level", 300, T0 + 20 * MIN, T0 + 20 * MIN, source="operator:sari")
-    pending, _, _ = judge(past, reading, LIMITS)
-    assert not pending
-    assert reading.flag == Flag.GOOD
+    assert by_hand(past, 300, T0 + 20 * MIN) == (True, Flag.SUSPECT)
+    past = Past()
+    run([50, 51], past=past)
+    assert by_hand(past, 300, T0 + 20 * MIN, vouched=True) == (False, Flag.GOOD)
+
+
+def test_a_manual_reading_after_a_gap_needs_no_successor_but_is_still_compared() -> None:
+    past = Past()
+    assert by_hand(past, 50, T0) == (False, Flag.GOOD)
+    assert by_hand(past, 60, T0 + 600 * MIN) == (False, Flag.GOOD)
+    assert by_hand(past, 600, T0 + 1200 * MIN) == (True, Flag.SUSPECT)
 
 
 def test_negative_levels_are_values_like_any_other() -> None:

@@ -78,9 +78,8 @@ def test_an_alert_is_acknowledged_shelved_and_closed(broker: Broker, pantau: Pan
 
 
 def test_a_reading_by_phone_is_judged_and_can_be_marked_wrong(broker: Broker, pantau: Pantau) -> None:
-    publish(broker, [20, 21], "awan-2")
-    at = round(time.time() * 1000)
-    entry = {"station": "awan-2", "value": 900, "observed_at": iso(at)}
+    at = publish(broker, [20, 21], "awan-2") + 10
+    entry = {"station": "awan-2", "value": 900, "observed_at": iso(at), "confirm": True}
     answer = pantau.http.post("/api/v1/readings", json=entry)
     assert answer.status_code == 200, answer.text
     alert = the_alert(pantau, "awan-2")
@@ -105,6 +104,16 @@ def test_a_station_is_taken_out_of_service_and_put_back(pantau: Pantau) -> None:
         state = pantau.get("/api/v1/stations/awan-3")["properties"]["state"]
     assert state == "out_of_service"
     assert pantau.http.post(path, json={"in_service": True}).status_code == 200
+
+
+def test_a_slip_of_the_keyboard_is_told_to_operators_only(broker: Broker, pantau: Pantau) -> None:
+    publish(broker, [20, 21], "batu-1")
+    assert pantau.http.post("/api/v1/readings", json={"station": "batu-1", "value": True}).status_code == 422
+    answer = pantau.http.post("/api/v1/readings", json={"station": "batu-1", "value": 990})
+    assert answer.status_code == 200, answer.text
+    assert "jump" in answer.json()["text"]
+    assert answer.json()["observed_at"]
+    assert not the_alert(pantau, "batu-1")["confirmed"]
 
 
 def test_without_a_token_nobody_commands(pantau: Pantau) -> None:

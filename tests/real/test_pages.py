@@ -21,6 +21,8 @@ from tests.status.server import serving
 
 pytestmark = pytest.mark.real
 
+expect.set_options(timeout=20_000)  # a busy machine renders late; what never comes still fails
+
 B = "b" * 20
 PATHS = [
     "/id", "/en", "/id/peringatan", f"/en/alert/{B}", f"/id/stasiun/{KATULAMPA}", f"/en/station/{KATULAMPA}",

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from pantau.city import City
 from pantau.forms import alert_properties, public_part
 from pantau.record import AlertRecord
@@ -44,7 +46,10 @@ def alert_items(
 
 
 def _item(city: City, record: AlertRecord, language: str, now: int, *, exercise: bool) -> AlertItem:
-    form, client = alert_properties(record, city, exercise=exercise), words_of(language).client
+    client = words_of(language).client
+    if record.closed_at is not None:  # what it was, not the calm (or the operator's decision) that ended it
+        record = replace(record, severity=record.worst, value=None)
+    form = alert_properties(record, city, exercise=exercise)
     areas = [city.areas[code].name for code in record.areas if code in city.areas]
     about_us = record.hazard in _ABOUT_US
     return AlertItem(

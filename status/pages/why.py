@@ -34,13 +34,16 @@ def alert_context(
     is_siaga = (
         station is not None and city.kinds[station.kind].siaga and record.cause in {"level", "forecast"}
     )
+    by_hand = bool(timeline) and timeline[-1].what == "closed" and bool(timeline[-1].by)
     told = [row for row in timeline if row.confirmed or row.by or row.severity == 0]
     return {
         "item": item,
         "station": station,
         "hazard": words.hazard[record.hazard],
-        "level": "" if item.about_us else _level(public.severity, city, language, is_siaga=is_siaga),
-        "state": words.isa.get(record.state, record.state),
+        "level": ""
+        if item.about_us
+        else _level(public.worst if record.closed_at else public.severity, city, language, is_siaga=is_siaga),
+        "state": words.closed_by_hand if by_hand else words.isa.get(record.state, record.state),
         "areas": [city.areas[code].name for code in record.areas if code in city.areas],
         "why": _why(reason_of(told), words, language),
         "value_word": words.col_count if record.hazard == "density" else words.col_value,
@@ -93,8 +96,10 @@ def _step(
         value = f"{number_text(row.value, kind.decimals, language)} {unit_text(kind.unit, words.client)}"
     return {
         "time": clock_text(row.at, now, city, words.client),
-        "what": words.what.get(row.what, row.what),
-        "chip": "" if about_us else f"s{row.severity}",
+        "what": words.closed_by_hand
+        if row.what == "closed" and row.by
+        else words.what.get(row.what, row.what),
+        "chip": "" if about_us or (row.what == "closed" and row.by) else f"s{row.severity}",
         "level": _level(row.severity, city, language, is_siaga=is_siaga),
         "value": value,
         "by": words.by_operator if row.by else words.by_system,

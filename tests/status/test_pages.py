@@ -5,10 +5,25 @@ from html.parser import HTMLParser
 
 import pytest
 
+from app.clock import ScaledClock
+from pantau.city import City
 from pantau.reading import Reading
+from status.api import create_app
 from status.pages.words import words_of
+from tests.fakes_board import HealthInMemory
+from tests.status.client import running
 from tests.status.conftest import Site
-from tests.status.sample import DEPOK, KATULAMPA, MANGGARAI, MIN, NOW, alert, latest
+from tests.status.sample import (
+    DEPOK,
+    KATULAMPA,
+    MANGGARAI,
+    MIN,
+    NOW,
+    alert,
+    latest,
+    sample_board,
+    transition,
+)
 from tests.status.test_stations import eventually
 from tests.status.test_words import FILES, flat
 
@@ -278,3 +293,27 @@ def test_static_files_may_be_kept_for_ever_and_change_their_address_with_their_c
     assert "immutable" in site.client.get(css[1]).headers["cache-control"]
     assert "immutable" not in site.client.get("/static/pantau.css").headers["cache-control"]
     assert site.client.get("/static/rivers.geojson").json()["type"] == "FeatureCollection"
+
+
+def test_a_page_runs_at_the_clocks_own_speed_however_long_the_service_has_waited(city: City) -> None:
+    clock = ScaledClock(NOW, 1500.0)
+    app = create_app(sample_board(city), city, clock, HealthInMemory(), exercise=True)
+    clock.anchor_ms -= 3_600_000  # as if it had been set anew after the start
+    with running(app) as client:
+        page = client.get("/id").text
+    assert 'data-speed="1500.0"' in page
+    assert 'data-slack="2250000"' in page
+
+
+def test_an_alert_closed_by_an_operator_is_not_called_normal(site: Site) -> None:
+    closed = alert("d" * 20, MANGGARAI, 0, value=788.0, worst=1, closed_at=NOW, state="normal", n=2)
+    steps = [
+        transition(closed.id, 1, "raised", 1, value=760.0),
+        transition(closed.id, 2, "closed", 0, value=788.0, by="sari"),
+    ]
+    site.board.put(closed)
+    site.board.timelines[closed.id] = steps
+    page = text_of(site.client.get(f"/en/alert/{closed.id}").text)
+    assert "closed by an operator although the condition may still hold" in page
+    assert "Siaga 4" not in page
+    assert "Siaga 3 (Watch)" in page

@@ -81,7 +81,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             return None
 
     data = Path(env.get("PANTAU_DATA", "data"))
-    city = parse("PANTAU_CITY", "cities/jakarta", _folder)
+    city = parse("PANTAU_CITY", _default_city(), _folder)
     mqtt_url = parse("PANTAU_MQTT_URL", "mqtt://127.0.0.1:1883", _mqtt_url)
     database_url = parse("PANTAU_DATABASE_URL", f"sqlite:///{data / 'pantau.db'}", _database_url)
     http = parse("PANTAU_HTTP", "127.0.0.1:8000", _host_port)
@@ -103,6 +103,13 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         data=data,
         simulated=simulated,
     )
+
+
+def _default_city() -> str:
+    """The city that comes with the project: ``cities/default`` holds its folder's name."""
+    cities = Path(__file__).resolve().parent.parent / "cities"
+    note = cities / "default"
+    return str(cities / note.read_text(encoding="utf-8").strip()) if note.is_file() else "cities"
 
 
 def recordings_folder(environ: Mapping[str, str] | None = None) -> Path:

@@ -114,6 +114,7 @@ class City(msgspec.Struct, kw_only=True):
         crowd_advice: what to do about crowds, likewise.
         density_limits: persons per m2 for severity 1, 2, 3.
         holidays: days of ``calendar.csv`` with their names.
+        exercise: flood of ``events/`` that a demo plays unless told otherwise, with ``@`` and a local time to begin at.
         rivers: GeoJSON FeatureCollection.
         folder_hash: SHA-256 over the files, so that a running service knows which text it obeys.
     """
@@ -139,6 +140,7 @@ class City(msgspec.Struct, kw_only=True):
     crowd_advice: dict[str, tuple[str, str, str, str]] = {}
     density_limits: tuple[float, float, float] = (3.0, 4.0, 5.0)
     last_resort: str = ""
+    exercise: str = ""
     sources: dict[str, str] = {}
     folder_hash: str = ""
     names: dict[str, tuple[str, ...]] = {}

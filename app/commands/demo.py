@@ -7,8 +7,9 @@ import typer
 
 from app.demo.run import Course, run_demo
 from app.settings import load_settings
-
-_EVENT = "2014-01-29@22:00"
+from pantau import cityfolder
+from pantau.errors import ConfigError
+from simulators.flood_event import event_names
 
 
 def register(cli: typer.Typer) -> None:
@@ -18,8 +19,11 @@ def register(cli: typer.Typer) -> None:
 
 def demo(
     event: Annotated[
-        str, typer.Option(help="a flood of the city's events/, with @ and a local time to begin later")
-    ] = _EVENT,
+        str,
+        typer.Option(
+            help="a flood of the city's events/, @ and a local time to begin later; else city.toml's"
+        ),
+    ] = "",
     speed: Annotated[float, typer.Option(help="times as fast as it was", min=1.0, max=20_000.0)] = 1500.0,
     city: Annotated[Path | None, typer.Option(help="the city's folder; PANTAU_CITY by default")] = None,
     skip_unknown: Annotated[
@@ -30,5 +34,11 @@ def demo(
     ] = False,
 ) -> None:
     """Replay a real flood through the whole service, with crowds and broken sensors, and watch what it tells."""
-    name, _, start = event.partition("@")
-    run_demo(Course(city or load_settings().city, name, start or None, speed, skip_unknown, once))
+    folder = city or load_settings().city
+    name, _, start = (event or cityfolder.load(folder).exercise).partition("@")
+    if not name:
+        events = ", ".join(event_names(folder)) or "none"
+        raise ConfigError(
+            f"{folder}/city.toml names no exercise; choose a flood with --event (there are: {events})"
+        )
+    run_demo(Course(folder, name, start or None, speed, skip_unknown, once))

@@ -94,6 +94,7 @@ def _assemble(
         holidays=read_calendar(tables["calendar.csv"]),
         density_limits=settings.density_limits,
         last_resort=settings.last_resort,
+        exercise=settings.exercise,
         sources=settings.sources,
         folder_hash=_hash(bodies),
         names=names_of(stations),

@@ -18,7 +18,7 @@ Words = tuple[str, str, str, str]
 
 KEYS: dict[str, tuple[str, ...]] = {
     "": (
-        *("name", "timezone", "languages", "emergency_number", "last_resort"),
+        *("name", "timezone", "languages", "emergency_number", "last_resort", "exercise"),
         *("ladder", "crowd", "label", "advice", "binding", "sources"),
     ),
     "ladder": ("boundary", "deadband", "hold_min"),
@@ -43,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     languages: tuple[str, ...]
     emergency_number: str
     last_resort: str
+    exercise: str
     strict: bool
     deadband: float
     hold_ms: int
@@ -74,6 +75,7 @@ def read_settings(
         languages=languages,
         emergency_number=_emergency_number(toml),
         last_resort=toml.text("last_resort", "a role of recipients.csv"),
+        exercise=toml.text("exercise", "a flood of events/, such as 2014-01-29@22:00", default=""),
         strict=_is_strict(toml),
         deadband=toml.number("ladder.deadband", 5.0),
         hold_ms=round(toml.number("ladder.hold_min", 10.0, high=10_080) * 60_000),

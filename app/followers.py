@@ -56,14 +56,14 @@ class Forwarder:
             rows = list(journal.read(connection, journal.cursor(connection, "store"), limit))
             unstepped = [row.readings[index] for _, _, row in rows for index in row.unstepped]
             keys = {identity(reading) for reading in unstepped}
-            known, attempted = _disputed(connection, keys, rows[0][1]) if keys else ({}, {})
+            known, attempted = _disputed(connection, keys, rows[0][0]) if keys else ({}, {})
         if not rows:
             return 0
         stored = {**self._store.existing(unstepped), **attempted} if unstepped else {}
         fresh: dict[Identity, Reading] = {}
         found: list[Conflict] = []
-        for _pos, now, row in rows:
-            _sort(row, now, fresh, found, stored, known)
+        for pos, now, row in rows:
+            _sort(row, (now, pos), fresh, found, stored, known)
         if found:  # noted first: the store forgets the former value, so a crash in between must not lose it
             with unit_of_work(self._engine) as connection:
                 note_conflicts(connection, found)
@@ -76,11 +76,11 @@ class Forwarder:
 
 
 def _disputed(
-    connection: Connection, keys: Collection[Identity], since: int
+    connection: Connection, keys: Collection[Identity], first: int
 ) -> tuple[dict[Identity, set[float]], dict[Identity, float]]:
     """Values that were sent for these keys before, and what stood there before an attempt that got no further.
 
-    Conflicts noted at or after ``since``, the first batch's own time, are of an attempt to forward these very batches
+    Conflicts noted for the batch at position ``first`` or a later one are of an attempt to forward these very batches
     that ended before its cursor moved: it has to come out the same again.
     """
     known: dict[Identity, set[float]] = {}
@@ -89,7 +89,7 @@ def _disputed(
         query = select(conflicts).where(conflicts.c.observed_at == at).order_by(conflicts.c.id)
         for row in connection.execute(query):
             key = (row.station, row.sensor, row.kind, row.observed_at)
-            if row.noticed_at < since:
+            if row.pos < first:
                 known.setdefault(key, set()).update((row.former, row.value))
             else:
                 attempted.setdefault(key, row.former)
@@ -97,7 +97,7 @@ def _disputed(
 
 
 def _sort(
-    row: Row, now: int, fresh: dict[Identity, Reading], found: list[Conflict],
+    row: Row, noticed: tuple[int, int], fresh: dict[Identity, Reading], found: list[Conflict],
     stored: Mapping[Identity, float], known: dict[Identity, set[float]],
 ) -> None:  # fmt: skip
     """Add a batch to what is to be written; redeliveries are left out, other values for the same instant noted."""
@@ -110,7 +110,7 @@ def _sort(
             if index in late and (former == reading.value or reading.value in values):
                 continue
             if former is not None and former != reading.value:
-                found.append(Conflict(*key, former, reading.value, now))
+                found.append(Conflict(*key, former, reading.value, *noticed))
                 values.update((former, reading.value))
         fresh[key] = reading
     for revision in row.revisions:

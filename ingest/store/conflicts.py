@@ -12,7 +12,7 @@ __all__ = ["Conflict", "latest_conflicts", "note_conflicts"]
 
 
 class Conflict(NamedTuple):
-    """One reading that arrived twice with different values."""
+    """One reading that arrived twice with different values; ``pos`` is the journal position of the second."""
 
     station: str
     sensor: str
@@ -21,6 +21,7 @@ class Conflict(NamedTuple):
     former: float
     value: float
     noticed_at: int
+    pos: int
 
 
 def note_conflicts(connection: Connection, found: Sequence[Conflict]) -> None:

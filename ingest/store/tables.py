@@ -162,6 +162,7 @@ conflicts = Table(
     Column("former", Double, nullable=False),
     Column("value", Double, nullable=False),
     Column("noticed_at", BigInteger, nullable=False),
+    Column("pos", BigInteger, nullable=False),
     # Noting the same conflict again (a batch forwarded twice after a crash) changes nothing.
     Index("one_conflict", "observed_at", "station", "sensor", "kind", "former", "value", unique=True),
 )

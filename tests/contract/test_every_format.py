@@ -45,10 +45,17 @@ def message_of(folder: Path) -> Message:
 def outcome(folder: Path) -> dict[str, Any]:
     batch = decoder_of(folder).decode([message_of(folder)])
     return {
-        "readings": [msgspec.to_builtins(msgspec.structs.asdict(reading)) for reading in batch.readings],
+        "readings": [_shown(reading) for reading in batch.readings],
         "refused": [{"code": r.code, "index": r.index, "reason": r.reason} for r in batch.refused],
         "ignored": batch.ignored == 1,
     }
+
+
+def _shown(reading: Reading) -> dict[str, Any]:
+    """All of a reading that a payload can say; that an operator vouches for it none can."""
+    fields = msgspec.structs.asdict(reading)
+    assert not fields.pop("vouched")
+    return dict(fields)
 
 
 def known_only(readings: list[Reading]) -> bool:

@@ -119,7 +119,7 @@ def test_the_oldest_go_when_there_are_too_many_or_too_large(connection: Connecti
 
 
 def test_conflicts_are_listed_newest_first(connection: Connection) -> None:
-    first = Conflict("116", "main", "water_level", T0, 1.0, 2.0, T0 + 5)
+    first = Conflict("116", "main", "water_level", T0, 1.0, 2.0, T0 + 5, 1)
     second = first._replace(value=3.0)
     note_conflicts(connection, [first, second])
     note_conflicts(connection, [])

@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("former", sa.Double(), nullable=False),
         sa.Column("value", sa.Double(), nullable=False),
         sa.Column("noticed_at", sa.BigInteger(), nullable=False),
+        sa.Column("pos", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(

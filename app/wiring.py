@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 import structlog
 import uvicorn
@@ -24,6 +24,7 @@ from app.settings import Settings
 from ingest.decode import all_formats
 from ingest.mqtt import PahoPublisher, PahoReceiver
 from ingest.store.embedded import EmbeddedStore
+from models.all import configure
 from models.all import detectors as all_detectors
 from models.detector import Detector
 from models.lane import SlowLane
@@ -47,11 +48,8 @@ def load_city(settings: Settings) -> City:
 
 def load_detectors(settings: Settings) -> dict[str, Detector]:
     """All detectors, those with artifacts told where they lie."""
-    found = dict(all_detectors())
-    for detector in found.values():
-        configure: Callable[[object], None] | None = getattr(detector, "configure", None)
-        if configure is not None:
-            configure(settings.data)
+    found = all_detectors()
+    configure(found, settings.data)
     return {**found, PEER.name: PEER}
 
 

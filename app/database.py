@@ -7,12 +7,13 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, select
+from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import StaticPool
 
 import alerts.store.tables
 import ingest.store.tables
+from ingest.store.upsert import upsert
 
 __all__ = ["METADATA", "create_tables", "exchange_note", "migrate", "open_engine", "unit_of_work"]
 
@@ -66,8 +67,7 @@ def exchange_note(engine: Engine, name: str, text: str) -> str:
     table = ingest.store.tables.notes
     with unit_of_work(engine) as connection:
         former = connection.execute(select(table.c.text).where(table.c.name == name)).scalar()
-        connection.execute(delete(table).where(table.c.name == name))
-        connection.execute(insert(table), {"name": name, "text": text})
+        connection.execute(upsert(connection.dialect.name, table), {"name": name, "text": text})
     return former or ""
 
 

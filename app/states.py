@@ -4,13 +4,14 @@ import heapq
 from collections.abc import Mapping, Sequence
 
 import structlog
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, select
 
 from alerts.store import alerts as alert_store
 from app import journal
 from app.state import GroupState, dump, load
 from app.step import Fate, Step
 from ingest.store.tables import snapshots
+from ingest.store.upsert import upsert
 from models.detector import Detector
 from pantau.alert import AlertKey, AlertState
 from pantau.event import Event, Tick
@@ -81,8 +82,7 @@ class States:
             for group in self._changed | self._touched
         ]
         if rows:
-            connection.execute(delete(snapshots).where(snapshots.c.key.in_([row["key"] for row in rows])))
-            connection.execute(insert(snapshots), rows)
+            connection.execute(upsert(connection.dialect.name, snapshots), rows)
         journal.move_cursor(connection, "snapshot", pos)
         return len(rows)
 

@@ -87,7 +87,7 @@ class Step:
             ahead = (at - reading.received_at) / 60_000
             reading.reason = f"the device's clock is {ahead:.0f} min ahead of receipt: stored, never live"
             return Fate.FUTURE
-        if at <= sensor.seen_at:
+        if reading.historical or at <= sensor.seen_at:
             return self._not_newer(sensor, reading, context.limits)
         sensor.seen_at, sensor.seen, sensor.stored = at, reading.value, reading.value
         past = sensor.past
@@ -192,14 +192,17 @@ class Step:
         return context.ladder
 
     def _not_newer(self, sensor: SensorState, reading: Reading, limits: Limits) -> str:
-        if reading.observed_at == sensor.seen_at:
+        if reading.observed_at == sensor.seen_at and not reading.historical:
             if reading.value in {sensor.seen, sensor.stored}:
                 return Fate.DUPLICATE
             reading.flag = int(Flag.SUSPECT)
             reading.reason = f"conflicting duplicate: {sensor.stored:g} was sent for the same instant before"
             sensor.stored = reading.value
             return Fate.CONFLICT
-        reading.flag, reading.reason = int(Flag.NOT_EVALUATED), "late: a newer reading was judged before it"
+        reading.flag = int(Flag.NOT_EVALUATED)
+        reading.reason = (
+            "sent as history" if reading.historical else "late: a newer reading was judged before it"
+        )
         if not limits.low <= reading.value <= limits.high:
             reading.flag = int(Flag.FAIL)
             reading.reason = f"late, and outside the range {limits.low:g} to {limits.high:g}"

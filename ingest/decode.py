@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ingest.complaint import shown
-from ingest.format import Decoded, Format, Message, Reader
+from ingest.format import Ask, Decoded, Format, Gone, Message, Opened, Reader
 from ingest.metrics import MESSAGES, READINGS, REFUSED
 from ingest.topic import matches
 from pantau import registry
@@ -35,10 +35,17 @@ class Refused(msgspec.Struct, gc=False):
 
 
 class Batch(NamedTuple):
-    """What a batch of messages gives; ``ignored`` messages carried no reading by design."""
+    """What a batch of messages gives; ``ignored`` messages carried nothing by design.
+
+    Attributes:
+        gone: sensors whose gateway says that they are away.
+        asks: messages that go back to the field, once the batch is committed.
+    """
 
     readings: list[Reading]
     refused: list[Refused]
+    gone: list[Gone]
+    asks: list[Ask]
     ignored: int = 0
 
 
@@ -75,6 +82,9 @@ class Decoder:
         self._most_topics = most_topics
         self._routes: dict[str, _Route] = {}
         _check(city, self._formats)
+        self._opened = [
+            (binding, self._formats[binding.format].open(city, binding.options)) for binding in self._bindings
+        ]
 
     @property
     def filters(self) -> tuple[str, ...]:
@@ -84,7 +94,7 @@ class Decoder:
 
     def decode(self, messages: Sequence[Message]) -> Batch:
         """Everything that these messages give, in order."""
-        batch = Batch([], [])
+        batch = Batch([], [], [], [])
         ignored = 0
         formats: Counter[str] = Counter()
         for message in messages:
@@ -99,7 +109,9 @@ class Decoder:
                         Refused(message, r.code, r.reason, r.index) for r in decoded.refusals
                     )
                 elif not decoded.readings:
-                    ignored += 1
+                    ignored += not decoded.gone
+                    batch.gone.extend(decoded.gone)
+                batch.asks.extend(decoded.asks)
                 batch.readings.extend(decoded.readings)
             except RefusedMessage as error:
                 batch.refused.append(Refused(message, error.code, error.reason))
@@ -112,15 +124,15 @@ class Decoder:
         return batch._replace(ignored=ignored)
 
     def _route(self, topic: str) -> _Route:
-        for binding in self._bindings:
+        for binding, opened in self._opened:
             if matches(binding.topic, topic):
-                return self._bound(topic, binding)
+                return self._bound(topic, binding, opened)
         raise RefusedMessage(
             "unbound_topic", f"no binding of city {self._city.id} matches topic {shown(topic)}"
         )
 
-    def _bound(self, topic: str, binding: Binding) -> _Route:
-        read = self._formats[binding.format].reader(topic, self._city, binding.options)
+    def _bound(self, topic: str, binding: Binding, opened: Opened) -> _Route:
+        read = opened(topic)
         route = _Route(binding.format, read if binding.format == "native" else self._guarded(read))
         if len(self._routes) >= self._most_topics:
             self._routes.clear()

@@ -1,8 +1,9 @@
 """The shape of a payload format: a message's bytes in, readings and refusals out, never another error.
 
 A format is one file in ``ingest/formats`` with ``FORMAT = ...``; ``city.toml`` binds topics to it by name. It works in
-two steps, because a topic is looked up once and its messages come for years: ``reader`` finds out what a topic is
-about, and what it returns reads the messages of that topic.
+three steps: ``open`` is called once a binding and may make what its topics have in common (a gateway's dictionary of
+aliases, say); what it returns is asked once a topic, because a topic's messages come for years; and what that returns
+reads the messages of the topic.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ import msgspec
 from pantau.city import City
 from pantau.reading import Reading
 
-__all__ = ["IGNORED", "Decoded", "Format", "Message", "Reader", "Refusal"]
+__all__ = ["IGNORED", "Ask", "Decoded", "Format", "Gone", "Message", "Opened", "Reader", "Refusal"]
 
 
 class Message(msgspec.Struct, gc=False):
@@ -46,11 +47,34 @@ class Refusal(msgspec.Struct, frozen=True):
     index: int | None = None
 
 
+class Gone(msgspec.Struct, frozen=True, array_like=True):
+    """A sensor whose gateway or camera says that it is away: silence that need not be waited for.
+
+    Attributes:
+        at: since when, ms since 1970 UTC.
+        reason: full sentence for the operator.
+    """
+
+    station: str
+    sensor: str
+    at: int
+    reason: str
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """A message back to the field that the protocol asks for (a request to be born again); sent once, at QoS 0."""
+
+    topic: str
+    payload: bytes
+
+
 class Decoded(msgspec.Struct, frozen=True, gc=False):
-    """What a message gives, oldest first as sent; both empty: it is not for us and nothing is wrong."""
+    """What a message gives, oldest first as sent; all empty: it is not for us and nothing is wrong."""
 
     readings: Sequence[Reading]
     refusals: Sequence[Refusal] = ()
+    gone: Sequence[Gone] = ()
+    asks: Sequence[Ask] = ()
 
 
 IGNORED = Decoded(())
@@ -60,19 +84,25 @@ Reader = Callable[[Message], Decoded]
 """Reads the messages of one topic; raises RefusedMessage when the whole message gives nothing, and nothing else."""
 
 
+Opened = Callable[[str], Reader]
+"""What reads the messages of a topic; asked once a topic, so its answer must not hold on to more than it needs.
+
+Raises RefusedMessage when no message on this topic can be used (e.g. unknown station), and is asked again for the next
+one.
+"""
+
+
 @runtime_checkable
 class Format(Protocol):
     """Reads one payload language."""
 
     name: str
 
-    def reader(self, topic: str, city: City, options: dict[str, Any]) -> Reader:
-        """What reads the messages of a topic; values come out in the kind's own unit.
+    def open(self, city: City, options: dict[str, Any]) -> Opened:
+        """The readers of a binding's topics; values come out in the kind's own unit.
 
-        Called once a topic and kept while the service runs, so it must not hold on to more than it needs.
-
-        Raises:
-            RefusedMessage: no message on this topic can be used (e.g. unknown station); asked again for the next one.
+        Called once a binding when the service starts; what the topics have in common lives in what it returns, is
+        forgotten when the service ends, and is used by one thread only.
         """
         ...
 

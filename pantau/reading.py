@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["MAIN", "Flag", "Reading", "TimeSource"]
+__all__ = ["MAIN", "Flag", "Origin", "Reading", "TimeSource"]
 
 MAIN = "main"
 """Name of a station's sensor when the topic names none."""
@@ -27,6 +27,23 @@ class Flag(IntEnum):
     MISSING = 9
 
 
+class Origin(msgspec.Struct, array_like=True, omit_defaults=True, frozen=True, gc=False):
+    """What counted: a count says little without how and where it was made. Empty or None: the message did not say.
+
+    Attributes:
+        camera, zone: as the camera system names them.
+        model: program or network that counted, with its version where it has one.
+        confidence: 0..1, of the count as a whole.
+        window_s: over how many seconds the count was taken; 0 is a single frame.
+    """
+
+    camera: str = ""
+    zone: str = ""
+    model: str = ""
+    confidence: float | None = None
+    window_s: float | None = None
+
+
 class Reading(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
     """One value; ``flag`` and ``reason`` are filled in by quality control.
 
@@ -46,6 +63,8 @@ class Reading(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
         flag: a ``Flag`` as a plain integer.
         reason: why the flag is not GOOD, empty otherwise.
         vouched: an operator says that the value was really read so, however far it jumps.
+        historical: sent or imported as history: it is stored and never moves the live value.
+        origin: of a count: camera, zone, model, confidence, window.
     """
 
     station: str
@@ -61,3 +80,5 @@ class Reading(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
     flag: int = 2
     reason: str = ""
     vouched: bool = False
+    historical: bool = False
+    origin: Origin | None = None

@@ -9,10 +9,11 @@ nobody can tell. A retained count is refused, for it may be from last year.
 """
 
 import re
+from functools import partial
 from typing import Any
 
 from ingest.complaint import shown
-from ingest.format import IGNORED, Decoded, Message, Reader
+from ingest.format import IGNORED, Decoded, Message, Opened, Reader
 from pantau.city import City
 from pantau.errors import RefusedMessage
 from pantau.reading import MAIN, Reading
@@ -29,8 +30,11 @@ class Frigate:
 
     name = "frigate"
 
-    def reader(self, topic: str, city: City, options: dict[str, Any]) -> Reader:
+    def open(self, city: City, options: dict[str, Any]) -> Opened:
         """See ``ingest.format.Format``."""
+        return partial(self._reader, city, options)
+
+    def _reader(self, city: City, options: dict[str, Any], topic: str) -> Reader:
         prefix = f"{options.get('prefix', 'frigate')}/"
         parts = topic.removeprefix(prefix).split("/")
         zones = options.get("zones", {})

@@ -6,13 +6,14 @@ may be left out, other keys are ignored. Good items of an array are kept, each b
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from math import isfinite
 from typing import Annotated, Any
 
 import msgspec
 
 from ingest.complaint import NOT_JSON, complaint, not_json, shown
-from ingest.format import IGNORED, Decoded, Message, Reader, Refusal
+from ingest.format import IGNORED, Decoded, Message, Opened, Reader, Refusal
 from ingest.stamp import BACK_MS, LATEST, aged, milliseconds
 from pantau.city import City
 from pantau.errors import RefusedMessage
@@ -132,9 +133,12 @@ class Native:
 
     name = "native"
 
-    def reader(self, topic: str, city: City, options: dict[str, Any]) -> Reader:
+    def open(self, city: City, options: dict[str, Any]) -> Opened:
         """See ``ingest.format.Format``; what Pantau itself publishes under ``public`` is ignored."""
         del options
+        return partial(self._reader, city)
+
+    def _reader(self, city: City, topic: str) -> Reader:
         parts = topic.split("/")
         if parts[:2] != ["pantau", "v1"] or len(parts) < 4:
             raise _bad_topic(topic, "it does not begin with pantau/v1/{city}/{kind}")

@@ -127,6 +127,18 @@ def test_a_late_reading_is_stored_only(bench: Bench) -> None:
     assert (fate, transitions(events)) == (Fate.LATE, [])
 
 
+def test_what_is_sent_as_history_is_stored_only_and_never_becomes_live(bench: Bench) -> None:
+    _, _, three = limits()
+    bench.settle_at(20)
+    seen_at = bench.now
+    sent = Reading(STATION, "water_level", three + 1, bench.now + MIN, bench.now + MIN, historical=True)
+    events: list[object] = []
+    assert bench.step.reading(bench.state, sent, bench.now, events) == Fate.LATE  # type: ignore[arg-type]
+    assert (sent.reason, events) == ("sent as history", [])
+    assert [sensor.seen_at for sensor in bench.state.sensors.values()] == [seen_at]
+    assert bench.read(21)[0] == Fate.STEPPED
+
+
 def test_a_clock_in_the_future_fails_and_never_becomes_live(bench: Bench) -> None:
     bench.settle_at(20)
     reading = Reading(STATION, "water_level", 999, bench.now + 10 * MIN, bench.now + 7 * MIN)

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from ingest.decode import Decoder, all_formats
-from ingest.format import IGNORED, Decoded, Message, Reader
+from ingest.format import IGNORED, Ask, Decoded, Gone, Message, Opened, Reader
 from pantau.city import Binding
 from pantau.errors import ConfigError
 from pantau.reading import Reading
@@ -24,8 +24,8 @@ class Scripted:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    def reader(self, topic: str, city: object, options: dict[str, Any]) -> Reader:
-        return self._reader
+    def open(self, city: object, options: dict[str, Any]) -> Opened:
+        return lambda _topic: self._reader
 
     def problems(self, city: object, options: dict[str, Any]) -> list[str]:
         return []
@@ -200,3 +200,23 @@ def test_a_megabyte_of_rubbish_is_refused_with_a_short_reason() -> None:
     )
     assert refused.code == "not_json"
     assert len(refused.reason) < 400
+
+
+def test_what_a_gateway_says_beside_readings_is_handed_on() -> None:
+    gone, ask = Gone("116", "main", T0, "the gateway died"), Ask("x/NCMD/1", b"rebirth")
+    batch = decoder(lambda _message: Decoded((), gone=(gone,), asks=(ask,))).decode([message("x/1")])
+    assert (batch.gone, batch.asks, batch.ignored) == ([gone], [ask], 0)
+
+
+def test_a_format_is_opened_once_a_binding() -> None:
+    opened: list[object] = []
+
+    class Counting(Scripted):
+        def open(self, city: object, options: dict[str, Any]) -> Opened:
+            opened.append(city)
+            return super().open(city, options)
+
+    counting = Counting(lambda _message: IGNORED)
+    two = Decoder(small_city(Binding("x/#", "scripted")), {**all_formats(), "scripted": counting})
+    two.decode([message("x/1"), message("x/2"), message("x/1")])
+    assert len(opened) == 1

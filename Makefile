@@ -18,7 +18,7 @@ ARGS ?=
 # Under -j too, one step after the other: two pips in one .venv would break it, and the tests want both cores.
 .NOTPARALLEL:
 
-.PHONY: help install demo test test-fast check format bench-ingest lock clean peers
+.PHONY: help install demo test test-fast test-faults check format bench-ingest bench-pressure lock clean peers
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -34,6 +34,9 @@ test: check peers $(vendor) ## all checks and all tests, against real peers
 test-fast: $(venv)/.dev $(venv)/.pantau ## the tests that need no broker, database or browser
 	$(bin)/pytest -m 'not real' $(ARGS)
 
+test-faults: $(venv)/.dev $(venv)/.pantau peers ## an hour of kills, full disks, sick peers (ARGS="--only disk"); docs/faults.md
+	$(bin)/python -m tests.faults.campaign $(ARGS)
+
 # One after the other, quickest first: the first complaint is the one to read.
 check: $(venv)/.dev $(venv)/.pantau ## format, lint, types, import contracts
 	$(bin)/ruff format --check $(python_code)
@@ -45,9 +48,13 @@ format: $(venv)/.dev ## rewrite the code in the project's format
 	$(bin)/ruff check --fix-only --quiet $(python_code)
 	$(bin)/ruff format $(python_code)
 
-bench-ingest: $(venv)/.dev $(venv)/.pantau ## readings a second from MQTT to stored, beside Telegraf
+bench-ingest: $(venv)/.dev $(venv)/.pantau ## every figure of ingest beside Telegraf and Node-RED (ARGS="--only …")
 	tools/apt-peers
-	INFLUXD="$$(tools/influxd)" TELEGRAF="$$(tools/telegraf)" $(bin)/python tools/bench_ingest.py $(ARGS)
+	INFLUXD="$$(tools/influxd)" $(bin)/python tools/bench_ingest.py $(ARGS)
+
+bench-pressure: $(venv)/.dev $(venv)/.pantau ## InfluxDB killed under load for ten minutes (ARGS="--minutes 2")
+	tools/apt-peers
+	INFLUXD="$$(tools/influxd)" $(bin)/python tools/bench_ingest.py --only pressure $(ARGS)
 
 lock: $(venv)/.dev ## resolve again: requirements/*.lock and package-lock.json (ARGS=--upgrade for the newest)
 	tools/lock $(ARGS)

@@ -1,13 +1,13 @@
 """Sends what lies in the outbox: leases notices, hands them to their channels, writes down what became of them.
 
 A round is four short steps, each with a transaction of its own and none while a receiver is being waited for: find the
-contacts behind a role, settle what a dead worker left, lease, and after each attempt settle. Every channel has threads
-of its own, so a slow one holds up nobody else.
+contacts behind a role, settle what a dead worker left, lease, and settle when the attempts are over. Every channel has
+threads of its own, so a slow one holds up nobody else.
 """
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -21,6 +21,7 @@ from alerts.metrics import NOTICES, OLDEST, WAITING
 from alerts.store import contacts, outbox
 from alerts.store.outbox import Item
 from pantau.city import City
+from pantau.faultpoint import Point, reached
 from pantau.ports import Clock, Publisher
 
 __all__ = ["Sender"]
@@ -70,23 +71,27 @@ class Sender:
         self._publisher, self._clock, self._broker_url = publisher, clock, broker_url
         self._worker, self._real_ms, self._timeout_s = worker, real_ms, timeout_s
         self._removing = frozenset(name for name, channel in channels.items() if channel.removes_duplicates)
-        self._bells = [(name, threading.Event()) for name in channels for _ in range(_THREADS)]
+        self._bells = {name: [threading.Event() for _ in range(_THREADS)] for name in channels}
 
     def run_once(self) -> int:
         """One round over every channel, in this thread; returns how many notices were handed over."""
         self.measure()
         return sum(self._round(name, self._worker) for name in self._channels)
 
-    def wake(self) -> None:
-        """Say that there are new notices, so that nobody waits for the next look."""
-        for _, bell in self._bells:
-            bell.set()
+    def wake(self, channels: Iterable[str] | None = None) -> None:
+        """Say that there are new notices (for some channels), so that nobody waits for the next look."""
+        for name in self._bells if channels is None else channels:
+            for bell in self._bells.get(name, ())[
+                :1
+            ]:  # it wakes the next one when there is more than it can take
+                bell.set()
 
     def loop(self, stop: threading.Event) -> None:
         """Send until ``stop`` is set; an attempt that is under way is finished first."""
         threads = [
-            threading.Thread(target=self._work, args=(stop, name, bell, f"{self._worker}:{name}:{number}"))
-            for number, (name, bell) in enumerate(self._bells)
+            threading.Thread(target=self._work, args=(stop, name, number), name=f"sender-{name}-{number}")
+            for name in self._bells
+            for number in range(_THREADS)
         ]
         for thread in threads:
             thread.start()
@@ -95,7 +100,9 @@ class Sender:
                 self.measure()
             except DBAPIError as error:
                 _log.warning("outbox not measured", error=type(error).__name__)
-        self.wake()
+        for bells in self._bells.values():
+            for bell in bells:
+                bell.set()
         for thread in threads:
             thread.join()
 
@@ -112,22 +119,25 @@ class Sender:
                     outbox.fail(conn, item, f"no channel {item.channel}")
                     NOTICES.labels(item.channel, "no_channel").inc()
 
-    def _work(self, stop: threading.Event, channel: str, bell: threading.Event, worker: str) -> None:
+    def _work(self, stop: threading.Event, channel: str, number: int) -> None:
+        bells, worker = self._bells[channel], f"{self._worker}:{channel}:{number}"
+        bell, others = bells[number], bells[number + 1 :]
         while not stop.is_set():
             bell.clear()
             try:
-                pause = 0.0 if self._round(channel, worker) else _IDLE_S
+                pause = 0.0 if self._round(channel, worker, others) else _IDLE_S
             except DBAPIError as error:
                 _log.warning("outbox not reached", channel=channel, error=type(error).__name__)
                 pause = _AWAY_S
             bell.wait(pause)
 
-    def _round(self, channel: str, worker: str) -> int:
+    def _round(self, channel: str, worker: str, others: Sequence[threading.Event] = ()) -> int:
         now = self._real_ms()
         with self._engine.connect().execution_options(reading=True) as conn:
             if not outbox.is_due(conn, channel, now):
                 return 0
-        removes = self._channels[channel].removes_duplicates
+        # Without removal of duplicates a lease must mean "handed over", or a crash would leave others unsure too.
+        most = _BATCH if self._channels[channel].removes_duplicates else 1
         with self._engine.begin() as conn:
             for item in find_contacts(conn, self._city, channel):
                 NOTICES.labels(channel, "no_contact").inc()
@@ -135,29 +145,47 @@ class Sender:
                     "notice failed", id=item.id, role=item.role, channel=channel, reason="no_contact"
                 )
             outbox.expire(conn, now, self._removing, channel)
-            # Without removal of duplicates a lease must mean "handed over", or a crash would leave others unsure too.
-            items = outbox.lease(conn, worker, now, _BATCH if removes else 1, _LEASE_MS, channel)
+            items = outbox.lease(conn, worker, now, most, _LEASE_MS, channel)
             where = contacts.addresses(conn, [item.contact for item in items if item.contact is not None])
-        return sum(self._deliver(item, where.get(item.contact or 0), worker) for item in items)
-
-    def _deliver(self, item: Item, address: Address | None, worker: str) -> int:
-        """One attempt; 0 when the lease is too old to begin it."""
-        if (item.lease_until or 0) - self._real_ms() < self._timeout_s * 2000:
-            with self._engine.begin() as conn:
-                outbox.give_back(conn, item, worker)
+        if not items:
             return 0
-        channel = self._channels[item.channel]
-        outcome = _REVOKED if address is None else self._attempt(channel, item, address)
+        reached(Point.LEASED)
+        if len(items) == most:
+            for bell in others[:1]:
+                bell.set()
+        handed = [(item, self._hand_over(item, where.get(item.contact or 0))) for item in items]
+        self._settle(handed, worker)
+        return sum(outcome is not None for _, outcome in handed)
+
+    def _hand_over(self, item: Item, address: Address | None) -> Outcome | None:
+        """One attempt; None when the lease is too old to begin it."""
+        if (item.lease_until or 0) - self._real_ms() < self._timeout_s * 2000:
+            return None
+        outcome = _REVOKED if address is None else self._attempt(self._channels[item.channel], item, address)
+        reached(Point.HANDED_OVER)
+        return outcome
+
+    def _settle(self, handed: Sequence[tuple[Item, Outcome | None]], worker: str) -> None:
+        """Write down what became of a round's attempts, all at once."""
+        states: list[str | None] = []
         with self._engine.begin() as conn:
-            state = outbox.settle(
-                conn, item, worker, outcome, now_ms=self._real_ms(), sent_at=self._clock.now(),
-                removes_duplicates=channel.removes_duplicates,
-            )  # fmt: skip
-        NOTICES.labels(item.channel, outcome.sent.value).inc()
-        if state in {"sent", "unknown", "failed"}:
-            _log.info(f"notice {state}", id=item.id, alert=item.alert, n=item.n, role=item.role,
-                      channel=item.channel, attempts=item.attempts, detail=outcome.detail)  # fmt: skip
-        return 1
+            for item, outcome in handed:
+                if outcome is None:
+                    outbox.give_back(conn, item, worker)
+                    states.append(None)
+                    continue
+                states.append(outbox.settle(
+                    conn, item, worker, outcome, now_ms=self._real_ms(), sent_at=self._clock.now(),
+                    removes_duplicates=item.channel in self._removing,
+                ))  # fmt: skip
+        reached(Point.SETTLED)
+        for (item, outcome), state in zip(handed, states, strict=True):
+            if outcome is None:
+                continue
+            NOTICES.labels(item.channel, outcome.sent.value).inc()
+            if state in {"sent", "unknown", "failed"}:
+                _log.info(f"notice {state}", id=item.id, alert=item.alert, n=item.n, role=item.role,
+                          channel=item.channel, attempts=item.attempts, detail=outcome.detail)  # fmt: skip
 
     def _attempt(self, channel: Channel, item: Item, address: Address) -> Outcome:
         notice = msgspec.structs.replace(msgspec.json.decode(item.body, type=Notice), id=item.id)

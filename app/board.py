@@ -12,12 +12,13 @@ from alerts.store import tables as alert_tables
 from alerts.store.tables import alerts, out_of_service
 from app.database import unit_of_work
 from ingest.store.latest import latest_since
+from ingest.store.sequences import numberings_of
 from ingest.store.tables import latest, scores
 from pantau.city import City
 from pantau.ports import Clock, ReadingStore
 from pantau.reading import Reading
 from pantau.record import AlertRecord, LatestRecord, ScoreRecord, TransitionRecord
-from status.board import AlertQuery, Answer, OutOfService
+from status.board import AlertQuery, Answer, Counting, OutOfService
 
 __all__ = ["Board"]
 
@@ -96,6 +97,12 @@ class Board:
         query = select(scores).where(scores.c.station == station).order_by(scores.c.sensor, scores.c.detector)
         with self._reading() as connection:
             return [ScoreRecord(**row) for row in connection.execute(query).mappings()]
+
+    def devices(self, station: str) -> list[Counting]:
+        """Sensors of a station that number their messages."""
+        with self._reading() as connection:
+            found = numberings_of(connection, station)
+        return [Counting(n.sensor, n.last_seq, n.missing, n.resets, n.last_gap_at) for n in found]
 
     def readings(
         self, station: str, kind: str, *, start: int, end: int, sensor: str | None, limit: int

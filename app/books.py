@@ -1,6 +1,10 @@
-"""What a batch writes beside its journal row, in the same transaction: latest values, alerts, notices, answers."""
+"""What a batch writes beside its journal row, in the same transaction: latest values, alerts, notices, answers.
 
-from collections.abc import Callable, Sequence
+A latest value waits up to a second (``app.sweep``) unless an alert or an operator touched its station: then it is
+written with the batch, so that nobody sees the one without the other.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import structlog
 from msgspec.structs import replace
@@ -11,10 +15,11 @@ from alerts.store import alerts as alert_store
 from alerts.store import commands as command_store
 from alerts.store import outbox
 from alerts.store import service as service_store
-from app.journal import Row, move_cursor
+from app.journal import Row, cursor, move_cursor, read
 from app.state import sensor_key
 from app.states import States
 from app.step import LEVEL
+from app.sweep import Sweep
 from ingest import refused as refused_store
 from ingest.decode import Refused
 from ingest.store.latest import latest_since, upsert_latest, upsert_scores
@@ -22,7 +27,8 @@ from ingest.store.tables import slow_states
 from ingest.store.upsert import upsert
 from pantau.city import City
 from pantau.event import Command, Event, FlagRevised, Score, Told, Transition
-from pantau.reading import MAIN
+from pantau.faultpoint import Point, reached
+from pantau.reading import MAIN, Reading
 from pantau.record import LatestRecord, ScoreRecord
 
 __all__ = ["Books"]
@@ -33,30 +39,46 @@ _REFUSALS_TOLD = 20
 """Lines a batch; all are kept in the database and counted, whatever the log says."""
 
 
+_LATEST_EVERY_S = 1.0
+_ONE_SENSOR: tuple[str, ...] = (MAIN,)
+
+
 class Books:
     """Writes the results of a batch; knows the newest record of every sensor.
 
     Args:
         exercise: every notice says LATIHAN / EXERCISE.
+        latest_every_s: how often latest values are written; 0: with every batch.
 
     Attributes:
-        on_notices: called after a commit that may have put notices into the outbox.
+        on_notices: called after a commit that put notices into the outbox, with the names of their channels.
     """
 
-    def __init__(self, city: City, *, exercise: bool) -> None:
+    def __init__(self, city: City, *, exercise: bool, latest_every_s: float = _LATEST_EVERY_S) -> None:
         self.city = city
         self.exercise = exercise
         self.log_transitions = True
-        self.on_notices: Callable[[], None] | None = None
-        self._latest: dict[str, dict[str, LatestRecord]] = {}
-        self._newest: dict[str, LatestRecord] = {}
+        self.on_notices: Callable[[Iterable[str]], None] | None = None
+        self._told: set[str] = set()
+        self.sweep: Sweep[Reading] = Sweep(latest_every_s)
+        self._records: dict[str, LatestRecord] = {}
+        self._sensors: dict[str, tuple[str, ...]] = {}
 
     def load(self, connection: Connection) -> None:
         """Read the newest records back; call at start and after a failed commit."""
-        self._latest.clear()
-        self._newest.clear()
+        self._records.clear()
+        self._sensors.clear()
+        self.sweep.clear()
         for record in latest_since(connection, -1):
             self._know(record)
+        pos = cursor(connection, "latest")
+        while rows := list(read(connection, pos)):
+            for pos, _, row in rows:  # noqa: B007 - the last one is where the next page begins
+                for revision in row.revisions:
+                    reading = self.sweep.get(sensor_key(revision.station, revision.sensor))
+                    if reading is not None and reading.observed_at == revision.observed_at:
+                        reading.flag, reading.reason = revision.flag, revision.reason
+                self._note(row)
 
     def write(
         self, connection: Connection, row: Row, refused: Sequence[Refused], events: Sequence[Event], states: States,
@@ -65,33 +87,52 @@ class Books:
         """Everything that follows from a batch, on its connection."""
         if refused:
             refused_store.keep(connection, refused)
+            reached(Point.REFUSED_WRITTEN)
+        self._note(row)
         transitions = [event for event in events if isinstance(event, Transition)]
-        records = self._records(row, events, transitions, states, pos)
+        records = self._eventful(row, events, transitions, states, pos)
+        piece = self.sweep.take(pos)
+        records += [self._record(key, reading, states, pos) for key, reading in piece.items()]
+        upsert_latest(connection, [record for record in records if record.station in self.city.stations])
+        upto = self.sweep.written() if piece else pos if self.sweep.idle else None
+        if upto is not None:
+            move_cursor(connection, "latest", upto)
         if records:
-            upsert_latest(connection, records)
+            reached(Point.LATEST_WRITTEN)
         if row.scores:
             upsert_scores(connection, [_score_record(score, pos) for score in row.scores])
         if transitions:
             told = alert_store.apply(connection, transitions, self.city, pos)
-            outbox.put(connection, notices(told, self.city, self._newest, exercise=self.exercise, now=now))
+            reached(Point.TRANSITIONS_WRITTEN)
+            newest = _Newest(self, states, pos)
+            items = notices(told, self.city, newest, exercise=self.exercise, now=now)
+            outbox.put(connection, items)
+            self._told.update(item.channel for item in items)
+            reached(Point.OUTBOX_WRITTEN)
         self._operators(connection, row.commands, events, now, pos)
 
     def write_slow_states(
-        self, connection: Connection, rows: Sequence[tuple[str, str, str, str, bytes]], pos: int
+        self, connection: Connection, rows: Sequence[tuple[str, str, str, str, bytes]], pos: int, saved: int
     ) -> None:
-        """Snapshot of slow detectors as of journal position ``pos``: (station, sensor, detector, version, body)."""
+        """Some states of slow detectors as of journal position ``pos``: (station, sensor, detector, version, body).
+
+        Args:
+            saved: position up to which all of them are saved now, 0 in mid-sweep.
+        """
         names = ("station", "sensor", "detector", "version", "body")
         if rows:
             connection.execute(
                 upsert(connection.dialect.name, slow_states),
                 [{**dict(zip(names, row, strict=True)), "pos": pos} for row in rows],
             )
-        move_cursor(connection, "slow_snapshot", pos)
+        if saved:
+            move_cursor(connection, "slow_snapshot", saved)
 
     def committed(self, events: Sequence[Event], refused: Sequence[Refused] = ()) -> None:
         """The batch is stored: say what happened."""
-        if self.on_notices is not None and any(isinstance(event, Transition) for event in events):
-            self.on_notices()
+        if self.on_notices is not None and self._told:
+            self.on_notices(self._told)
+        self._told = set()
         if not self.log_transitions:
             return
         for one in refused[:_REFUSALS_TOLD]:
@@ -103,50 +144,105 @@ class Books:
                     severity=event.severity, confirmed=event.confirmed, value=event.value, state=event.state,
                 )  # fmt: skip
 
-    def _know(self, record: LatestRecord) -> None:
-        """Remember a record; a station is known by its sensor main's, else by the first by name."""
-        sensors = self._latest.setdefault(record.station, {})
-        sensors[record.sensor] = record
-        self._newest[record.station] = sensors.get(MAIN) or sensors[min(sensors)]
+    def newest(self, station: str, states: States, pos: int) -> LatestRecord | None:
+        """What is known of a station: its sensor main's record, else that of the first by name."""
+        sensors = self._sensors.get(station)
+        if sensors is None:
+            return None
+        key = sensor_key(station, MAIN if MAIN in sensors else min(sensors))
+        reading = self.sweep.get(key)
+        return self._records[key] if reading is None else self._record(key, reading, states, pos)
 
-    def _records(
+    def stations(self) -> Iterable[str]:
+        """Stations that were heard of."""
+        return self._sensors
+
+    def _note(self, row: Row) -> None:
+        """Remember the newest stepped reading of each sensor until it is written."""
+        fresh, sensors = self.sweep.fresh, self._sensors
+        readings: Iterable[Reading] = row.readings
+        if row.unstepped:
+            unstepped = set(row.unstepped)
+            readings = [reading for index, reading in enumerate(row.readings) if index not in unstepped]
+        for reading in readings:
+            station, sensor = reading.station, reading.sensor
+            fresh[f"{station}\t{sensor}"] = reading
+            if sensor not in sensors.get(station, ()):
+                self._meet(station, sensor)
+
+    def _meet(self, station: str, sensor: str) -> None:
+        known = self._sensors.get(station)
+        if known is None:
+            self._sensors[station] = _ONE_SENSOR if sensor == MAIN else (sensor,)
+        elif sensor not in known:
+            self._sensors[station] = (*known, sensor)
+
+    def _know(self, record: LatestRecord) -> None:
+        self._records[sensor_key(record.station, record.sensor)] = record
+        self._meet(record.station, record.sensor)
+
+    def _record(self, key: str, reading: Reading, states: States, pos: int) -> LatestRecord:
+        """The record of a reading as its sensor stands after the batch; remembered."""
+        record = self._records[key] = self._stand(LatestRecord.of(reading), states, pos)
+        return record
+
+    def _eventful(
         self, row: Row, events: Sequence[Event], transitions: Sequence[Transition], states: States, pos: int
     ) -> list[LatestRecord]:
-        """Records that change: the newest stepped reading of each sensor, and what was revised without one."""
-        unstepped = set(row.unstepped)
-        changed: dict[tuple[str, str], LatestRecord] = {}
-        for index, reading in enumerate(row.readings):
-            if index not in unstepped:
-                changed[reading.station, reading.sensor] = LatestRecord.of(reading)
-        for event in events:
-            if isinstance(event, FlagRevised) and (event.station, event.sensor) not in changed:
-                known = self._latest.get(event.station, {}).get(event.sensor)
-                if known and known.observed_at == event.observed_at:
-                    changed[event.station, event.sensor] = replace(
-                        known, flag=event.flag, reason=event.reason
-                    )
-        serviced = {
+        """Records that are written with the batch: of stations with a transition or a repair, and revised ones."""
+        touched = {transition.station for transition in transitions}
+        touched |= {
             command.station for command in row.commands if command.verb in {"out_of_service", "in_service"}
         }
-        for station in sorted(serviced | {transition.station for transition in transitions}):
-            for sensor, known in self._latest.get(station, {}).items():
-                changed.setdefault((station, sensor), replace(known))
-        # A station may have left the city while its alert could still be closed by an operator.
-        records = [record for record in changed.values() if record.station in self.city.stations]
-        for record in records:
-            self._stand(record, states, pos)
-            self._know(record)
+        revised: dict[str, FlagRevised] = {
+            sensor_key(event.station, event.sensor): event
+            for event in events
+            if isinstance(event, FlagRevised)
+        }
+        if (
+            revised
+        ):  # about a reading before those of this batch: a newer one of the same sensor stands by itself
+            for index, reading in enumerate(row.readings):
+                if index not in row.unstepped:
+                    revised.pop(sensor_key(reading.station, reading.sensor), None)
+        keys = dict.fromkeys(
+            sensor_key(station, sensor)
+            for station in sorted(touched)
+            for sensor in self._sensors.get(station, ())
+        )
+        records = []
+        for key in [*keys, *(key for key in revised if key not in keys)]:
+            record = self._changed(key, revised.get(key), states, pos, always=key in keys)
+            records += [] if record is None else [record]
         return records
 
-    def _stand(self, record: LatestRecord, states: States, pos: int) -> None:
+    def _changed(
+        self, key: str, revised: FlagRevised | None, states: States, pos: int, *, always: bool
+    ) -> LatestRecord | None:
+        """The record of a sensor if it has to be written now; a revised flag counts while its reading is the newest."""
+        reading, known = self.sweep.get(key), self._records.get(key)
+        newest = known if reading is None else LatestRecord.of(reading)
+        if newest is None:
+            return None
+        concerns = revised is not None and newest.observed_at == revised.observed_at
+        if not (always or concerns):
+            return None
+        self.sweep.pop(key)
+        newest = replace(newest, flag=revised.flag, reason=revised.reason) if concerns else replace(newest)  # type: ignore[union-attr]
+        record = self._records[key] = self._stand(newest, states, pos)
+        return record
+
+    def _stand(self, record: LatestRecord, states: States, pos: int) -> LatestRecord:
         """Note on a record where its sensor's ladder and rate stand after the batch."""
-        state = states.peek(self.city.stations[record.station].group)
+        station = self.city.stations.get(record.station)  # it may have left the city while its alert was open
+        state = states.peek(station.group) if station else None
         sensor = state.sensors.get(sensor_key(record.station, record.sensor)) if state else None
         rung = sensor.rungs.get(LEVEL) if sensor else None
         record.severity = rung.severity if rung else None
         record.tentative = rung.tentative if rung else 0
         record.rate = sensor.past.track.rate_per_h() if sensor else None
         record.pos = pos
+        return record
 
     def _operators(
         self, connection: Connection, commands: Sequence[Command], events: Sequence[Event], now: int, pos: int
@@ -155,6 +251,7 @@ class Books:
         for event in events:
             if isinstance(event, Told):
                 command_store.answer(connection, event.command, ok=event.ok, text=event.text, applied_at=now)
+                reached(Point.ANSWERS_WRITTEN)
         for command in commands:
             if command.id in refused:
                 continue
@@ -164,6 +261,25 @@ class Books:
                 )
             elif command.verb == "in_service":
                 service_store.put_back(connection, command.station)
+
+
+class _Newest(Mapping[str, LatestRecord]):
+    """The newest record by station for those who write notices; made when asked for."""
+
+    def __init__(self, books: Books, states: States, pos: int) -> None:
+        self._books, self._states, self._pos = books, states, pos
+
+    def __getitem__(self, station: str) -> LatestRecord:
+        record = self._books.newest(station, self._states, self._pos)
+        if record is None:
+            raise KeyError(station)
+        return record
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._books.stations())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._books.stations())
 
 
 def _score_record(score: Score, pos: int) -> ScoreRecord:

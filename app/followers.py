@@ -4,7 +4,8 @@ Each has a cursor of its own and takes batches in order. A peer that is away cos
 where it is and the batches are taken again.
 """
 
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -12,7 +13,8 @@ from sqlalchemy import Connection, Engine, select
 
 from app import journal
 from app.database import unit_of_work
-from app.journal import Row
+from app.journal import Entry, Recent, Row
+from app.sequences import SequenceFollower
 from ingest import refused as refused_store
 from ingest.decode import Refused
 from ingest.format import Message
@@ -21,8 +23,17 @@ from ingest.store.identity import Identity, identity
 from ingest.store.tables import conflicts, slow_states
 from models.lane import SlowLane
 from pantau.event import FlagRevised, Score
+from pantau.faultpoint import Point, reached
 from pantau.ports import ReadingStore
 from pantau.reading import Reading
+
+_LARGE = 5_000
+"""Readings that are worth a call to the store."""
+_READERS = ("snapshot", "latest", "store", "slow_snapshot")
+_SAVED_AT_ONCE = 500
+"""Sensors whose slow states go into one batch's transaction."""
+_MOST_READINGS = 20_000
+"""Readings of one turn, but for the last batch."""
 
 __all__ = ["Forwarder", "SlowFollower", "SlowResult", "prune"]
 
@@ -42,37 +53,88 @@ class Forwarder:
     duplicate.
     """
 
-    def __init__(self, engine: Engine, store: ReadingStore) -> None:
+    def __init__(
+        self, engine: Engine, store: ReadingStore, recent: Recent | None = None, patience_s: float = 0.0
+    ) -> None:
         self._engine = engine
         self._store = store
+        self._recent = recent
+        self._patience_s = patience_s
+        self._waits_since: float | None = None
+        self._pos: int | None = None
 
     def turn(self, limit: int = 200) -> int:
-        """Forward up to ``limit`` batches; returns how many.
+        """Forward up to ``limit`` batches; returns how many, 0 also while waiting for more.
 
         Raises:
             Unavailable: the store is away; nothing was moved on.
         """
-        with self._engine.connect().execution_options(reading=True) as connection:
-            rows = list(journal.read(connection, journal.cursor(connection, "store"), limit))
-            unstepped = [row.readings[index] for _, _, row in rows for index in row.unstepped]
-            keys = {identity(reading) for reading in unstepped}
-            known, attempted = _disputed(connection, keys, rows[0][0]) if keys else ({}, {})
-        if not rows:
+        if self._pos is None:
+            with self._engine.connect().execution_options(reading=True) as connection:
+                self._pos = journal.cursor(connection, "store")
+        rows = _entries(self._engine, self._recent, self._pos, limit)
+        if not rows or self._waits(rows):
             return 0
+        unstepped = [row.readings[index] for _, _, row in rows for index in row.unstepped]
+        known: dict[Identity, set[float]] = {}
+        attempted: dict[Identity, float] = {}
+        if unstepped:
+            keys = {identity(reading) for reading in unstepped}
+            with self._engine.connect().execution_options(reading=True) as connection:
+                known, attempted = _disputed(connection, keys, rows[0][0])
+        reached(Point.FORWARD_READ)
         stored = {**self._store.existing(unstepped), **attempted} if unstepped else {}
         fresh: dict[Identity, Reading] = {}
         found: list[Conflict] = []
         for pos, now, row in rows:
-            _sort(row, (now, pos), fresh, found, stored, known)
+            if row.unstepped or row.revisions:
+                _sort(row, (now, pos), fresh, found, stored, known)
+            else:
+                fresh.update((identity(reading), reading) for reading in row.readings)
         if found:  # noted first: the store forgets the former value, so a crash in between must not lose it
             with unit_of_work(self._engine) as connection:
                 note_conflicts(connection, found)
+            reached(Point.CONFLICTS_NOTED)
         bad = self._store.write(list(fresh.values())) if fresh else []
+        reached(Point.STORE_WRITTEN)
         with unit_of_work(self._engine) as connection:
             if bad:
                 refused_store.keep(connection, [_refusal(reading, reason) for reading, reason in bad])
             journal.move_cursor(connection, "store", rows[-1][0])
+        self._pos = rows[-1][0]
+        reached(Point.CURSOR_MOVED)
         return len(rows)
+
+    def _waits(self, rows: Sequence[Entry]) -> bool:
+        """Whether to wait for more: the store takes few large batches more easily than many small ones."""
+        now = time.monotonic()
+        if self._waits_since is None:
+            self._waits_since = now
+        full = sum(len(row.readings) for _, _, row in rows) >= _LARGE
+        if not full and now - self._waits_since < self._patience_s:
+            return True
+        self._waits_since = None
+        return False
+
+
+def _entries(engine: Engine, recent: Recent | None, after: int, limit: int) -> list[Entry]:
+    """Batches after a position, from memory if they are there; not many more readings than a turn can take."""
+    entries = None if recent is None else recent.after(after, limit)
+    if entries is not None:
+        return _first(entries)
+    with engine.connect().execution_options(reading=True) as connection:
+        return _first(journal.read(connection, after, limit))
+
+
+def _first(entries: Iterable[Entry]) -> list[Entry]:
+    found: list[Entry] = []
+    readings = 0
+    for entry in entries:
+        found.append(entry)
+        readings += len(entry[2].readings)
+        if readings >= _MOST_READINGS:
+            break
+    return found
 
 
 def _disputed(
@@ -125,24 +187,36 @@ def _refusal(reading: Reading, reason: str) -> Refused:
 
 
 class SlowResult(NamedTuple):
-    """What the slow lane hands back to the pipeline: scores up to a position, and states to keep."""
+    """What the slow lane hands back to the pipeline: scores up to a position, and states to keep.
+
+    ``saved`` is the position up to which all states are kept with these, 0 while more will follow.
+    """
 
     scores: list[Score]
     pos: int
     states: list[tuple[str, str, str, str, bytes]]
+    saved: int = 0
 
 
 class SlowFollower:
-    """Journal -> slow detectors -> scores.
+    """Journal -> slow detectors -> scores; counts the gaps in devices' own numbers on the way.
 
     Args:
         lane: the slow detectors with their states.
+        sequences: who counts the gaps.
+        recent: newest batches in memory.
     """
 
-    def __init__(self, engine: Engine, lane: SlowLane) -> None:
+    def __init__(
+        self, engine: Engine, lane: SlowLane, sequences: SequenceFollower | None = None,
+        recent: Recent | None = None,
+    ) -> None:  # fmt: skip
         self._engine = engine
         self._lane = lane
+        self._sequences = sequences
+        self._recent = recent
         self._pos = 0
+        self._saving_upto = 0
 
     def restore(self) -> None:
         """Bring the detectors to where their last scores were committed."""
@@ -150,6 +224,8 @@ class SlowFollower:
             self._lane.restore(_saved_states(connection))
             self._pos = journal.cursor(connection, "slow_snapshot")
             upto = journal.cursor(connection, "slow")
+            if self._sequences is not None:
+                self._sequences.restore(connection, upto)
             while rows := [found for found in journal.read(connection, self._pos) if found[0] <= upto]:
                 for pos, now, row in rows:
                     self._judge(row, now)
@@ -157,21 +233,32 @@ class SlowFollower:
 
     def turn(self, now: int, listening_since: int, *, save: bool, limit: int = 50) -> SlowResult | None:
         """Judge up to ``limit`` new batches and the silence since; None when there is nothing to hand back."""
-        with self._engine.connect().execution_options(reading=True) as connection:
-            rows = list(journal.read(connection, self._pos, limit))
+        rows = _entries(self._engine, self._recent, self._pos, limit)
+        if rows:
+            reached(Point.SLOW_READ)
+        if self._sequences is not None:
+            self._sequences.note(rows)
         scores: list[Score] = []
         for pos, at, row in rows:
             scores += self._judge(row, at)
             self._pos = pos
         if len(rows) < limit and listening_since:
             scores += self._lane.ticks(now, listening_since)
-        if not scores and not rows:
+        if not (scores or rows or self._lane.saving):
             return None
-        return SlowResult(scores, self._pos, self._lane.dump_changed() if save else [])
+        reached(Point.SLOW_JUDGED)
+        if save and not self._lane.saving:
+            self._lane.begin_save()
+            self._saving_upto = self._pos
+        states = self._lane.dump_some(_SAVED_AT_ONCE)
+        saved = 0 if self._lane.saving else self._saving_upto
+        self._saving_upto = self._saving_upto if self._lane.saving else 0
+        return SlowResult(scores, self._pos, states, saved)
 
     def _judge(self, row: Row, now: int) -> list[Score]:
         heard = row.heard()
-        return self._lane.take(heard, now, row.listening_since) if heard else []
+        scores = self._lane.take(heard, now, row.listening_since) if heard else []
+        return scores + self._lane.miss(row.gone) if row.gone else scores
 
 
 def _saved_states(connection: Connection) -> list[tuple[str, str, str, str, bytes]]:
@@ -180,8 +267,12 @@ def _saved_states(connection: Connection) -> list[tuple[str, str, str, str, byte
     return [(row[0], row[1], row[2], row[3], bytes(row[4])) for row in connection.execute(query)]
 
 
-def prune(engine: Engine) -> int:
-    """Remove batches that every follower has passed and a snapshot covers; returns how many."""
+def prune(engine: Engine, others: Sequence[str] = ()) -> int:
+    """Remove batches that every follower has passed and a snapshot covers; returns how many.
+
+    Args:
+        others: cursors of further readers.
+    """
     with unit_of_work(engine) as connection:
-        upto = min(journal.cursor(connection, name) for name in ("snapshot", "store", "slow_snapshot"))
+        upto = min(journal.cursor(connection, name) for name in _READERS + tuple(others))
         return journal.forget(connection, upto)

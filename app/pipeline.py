@@ -1,6 +1,6 @@
 """The fast lane's heart: judge a batch and commit everything that follows from it in one transaction.
 
-The life of a reading: receive (``ingest.mqtt``), decode (``ingest.decode``), step (``app.step``), commit once (here),
+The life of a reading: receive (``ingest.reader``), decode (``ingest.decode``), step (``app.step``), commit once (here),
 acknowledge (``app.service``). What may take longer follows the journal (``app.followers``). A failed commit is undone
 by reading the states back; nothing was acknowledged, so nothing is lost.
 """
@@ -18,22 +18,20 @@ from app import journal
 from app.books import Books
 from app.database import unit_of_work
 from app.journal import Row
-from app.metrics import BATCH_SECONDS, BATCHES, FATES, TRANSITIONS
+from app.metrics import BATCH_SECONDS, BATCHES, FATES, STEP_SECONDS, TRANSITIONS
 from app.states import States
 from app.step import Fate, Step
 from ingest.decode import Decoder, Refused
 from models.detector import Detector
 from pantau.city import City
-from pantau.event import Command, Event, FlagRevised, Score, Told, Transition
+from pantau.event import Command, Event, FlagRevised, Gone, Score, Told, Transition
+from pantau.faultpoint import Point, reached
 from pantau.ports import Clock
 from pantau.reading import Flag, Reading
 
 __all__ = ["Inputs", "Pipeline"]
 
 _log = structlog.get_logger("pantau.pipeline")
-
-SNAPSHOT_EVERY_S = 5.0
-"""How often changed states are saved: what a restart has to step again stays this short."""
 
 
 @dataclass
@@ -42,8 +40,10 @@ class Inputs:
 
     Attributes:
         answers: manual readings: (command id, index in ``readings``).
+        gone: sensors whose gateway says that they are away.
         slow_pos: journal position up to which ``scores`` were made, 0 when the slow lane handed nothing back.
-        slow_states: its detectors' states as of ``slow_pos``.
+        slow_states: some of its detectors' states, as of ``slow_pos``.
+        slow_saved: journal position up to which all of its states are saved with these; 0 in mid-sweep.
     """
 
     readings: list[Reading] = field(default_factory=list)
@@ -51,8 +51,10 @@ class Inputs:
     scores: list[Score] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
     answers: list[tuple[int, int]] = field(default_factory=list)
+    gone: list[Gone] = field(default_factory=list)
     slow_pos: int = 0
-    slow_states: Sequence[tuple[str, str, str, str, bytes]] = ()
+    slow_states: list[tuple[str, str, str, str, bytes]] = field(default_factory=list)
+    slow_saved: int = 0
 
 
 class Pipeline:
@@ -67,6 +69,7 @@ class Pipeline:
         listening_since: when the sensors could be heard from, ms; 0 while they cannot.
         counts: readings by ``Fate``.
         last: the newest batch as it was journaled.
+        recent: the newest committed batches, for those who follow closely.
     """
 
     def __init__(
@@ -81,8 +84,8 @@ class Pipeline:
         self.listening_since = 0
         self.counts: Counter[str] = Counter()
         self.last = Row()
+        self.recent = journal.Recent()
         self._now = 0
-        self._snapshot_at = 0.0
         self._torn = False
 
     def restore(self) -> None:
@@ -90,6 +93,7 @@ class Pipeline:
         with self.engine.connect() as connection:
             self._now = max(self._now, self.states.restore(connection))
             self.books.load(connection)
+            self.recent.begin(journal.last_pos(connection))
         self._torn = False
 
     def process(self, inputs: Inputs) -> list[Event]:
@@ -104,9 +108,10 @@ class Pipeline:
         self._now = now = max(self._now, self.clock.now())
         row = Row(
             ticks=self.states.due_ticks(now, self.listening_since), commands=inputs.commands, readings=inputs.readings,
-            scores=inputs.scores, listening_since=self.listening_since,
+            scores=inputs.scores, listening_since=self.listening_since, gone=inputs.gone,
         )  # fmt: skip
-        if row.empty and not inputs.refused and not inputs.slow_pos:
+        sweeping = self.books.sweep.due or self.states.sweep.due
+        if row.empty and not inputs.refused and not inputs.slow_pos and not sweeping:
             return []
         events: list[Event] = []
         self._torn = True
@@ -116,19 +121,26 @@ class Pipeline:
             for command, index in inputs.answers
         ]
         self._sort(row, fates, events)
+        stepped = time.perf_counter()
+        STEP_SECONDS.labels("judge").inc(stepped - started)
+        reached(Point.STEPPED)
         self.last = row
-        save = time.monotonic() - self._snapshot_at >= SNAPSHOT_EVERY_S
         try:
             with unit_of_work(self.engine) as connection:
-                self._write(connection, row, inputs, events, now, save=save)
+                pos, saved = self._write(connection, row, inputs, events, now)
         except DBAPIError:
             self.restore()
             raise
         self._torn = False
+        if not row.empty:
+            self.recent.add(pos, now, row)
+        STEP_SECONDS.labels("commit").inc(time.perf_counter() - stepped)
+        reached(Point.COMMITTED)
+        if inputs.slow_pos:
+            reached(Point.SLOW_COMMITTED)
         self.states.note_timers()
-        if save:
-            self.states.saved()
-            self._snapshot_at = time.monotonic()
+        if saved:
+            reached(Point.SNAPSHOT_COMMITTED)
         self.books.committed(events, inputs.refused)
         self._tell(row, inputs, events, fates, time.perf_counter() - started)
         return events
@@ -163,18 +175,25 @@ class Pipeline:
         row.pending = [index for index, fate in enumerate(fates) if fate == Fate.PENDING]
 
     def _write(
-        self, connection: Connection, row: Row, inputs: Inputs, events: list[Event], now: int, *, save: bool
-    ) -> int:
-        """The one transaction: journal, latest, refused, transitions, notices, answers, cursors, snapshots."""
+        self, connection: Connection, row: Row, inputs: Inputs, events: list[Event], now: int
+    ) -> tuple[int, int]:
+        """The one transaction: journal, latest, refused, transitions, notices, answers, cursors, snapshots.
+
+        Returns:
+            The batch's position, and how many groups were saved.
+        """
         pos = journal.last_pos(connection) if row.empty else journal.append(connection, now, row)
+        reached(Point.JOURNALED)
         self.books.write(connection, row, inputs.refused, events, self.states, now, pos)
         if inputs.slow_pos:
             journal.move_cursor(connection, "slow", inputs.slow_pos)
-        if inputs.slow_states:
-            self.books.write_slow_states(connection, inputs.slow_states, inputs.slow_pos)
-        if save:
-            self.states.save(connection, pos)
-        return pos
+        if inputs.slow_states or inputs.slow_saved:
+            self.books.write_slow_states(connection, inputs.slow_states, inputs.slow_pos, inputs.slow_saved)
+        saved = self.states.save(connection, pos)
+        if saved:
+            reached(Point.SNAPSHOT_WRITTEN)
+        reached(Point.BEFORE_COMMIT)
+        return pos, saved
 
 
 def _fate_in_words(reading: Reading, fate: str) -> tuple[bool, str]:

@@ -9,12 +9,12 @@ import typer
 
 from app.clock import RealClock, ScaledClock
 from app.settings import Settings
+from ingest.outbox import DiskOutbox
 from pantau.city import City
 from pantau.errors import ConfigError
 from simulators.emission import emissions
 from simulators.fault_text import parse_faults
 from simulators.faults import Fault, Injected, inject
-from simulators.outbox import DiskOutbox
 from simulators.publish import MqttPublisher
 from simulators.replay import Played, play, sleep_until
 from simulators.row import Row

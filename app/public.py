@@ -20,6 +20,8 @@ from pantau.record import LatestRecord
 
 __all__ = ["PublicTopics"]
 
+_STATIONS_EVERY_S, _SHARE = 0.5, 0.02
+"""Stations are looked at twice a second, or so much less often that it takes a fiftieth of the time."""
 _SWEEP_S = 5.0
 """How often stations are looked at for becoming stale, which no reading announces."""
 
@@ -39,7 +41,7 @@ class PublicTopics:
         self._out: dict[str, str] = {}
         self._seen = -1
         self._states: dict[str, str] = {}
-        self._swept_at = 0.0
+        self._swept_at = self._stations_at = 0.0
 
     def turn(self) -> int:
         """Publish everything that changed since the last turn; returns how many messages.
@@ -47,16 +49,20 @@ class PublicTopics:
         Raises:
             Unavailable: the broker is away; nothing was moved on.
         """
+        began = time.monotonic()
         with self._engine.connect().execution_options(reading=True) as connection:
             done, upto = journal.cursor(connection, "public"), newest_pos(connection)
-            self._take_records(latest_since(connection, self._seen))
-            self._out = under_repair(connection)
             messages = (
                 public_alerts(connection, self._city, done, exercise=self._clock.exercise)
                 if upto > done
                 else []
             )
-        messages += self._stations()
+            resting = began < self._stations_at  # the stations' turn; alerts go out with every one
+            if not resting:
+                self._take_records(latest_since(connection, self._seen))
+                self._out = under_repair(connection)
+        if not resting:
+            messages += self._stations()
         try:
             for topic, payload in messages:
                 self._publisher.publish(topic, payload, retain=True)
@@ -66,6 +72,9 @@ class PublicTopics:
         if upto > done:
             with unit_of_work(self._engine) as connection:
                 journal.move_cursor(connection, "public", upto)
+        if not resting:
+            ended = time.monotonic()
+            self._stations_at = ended + max(_STATIONS_EVERY_S, (ended - began) / _SHARE)
         return len(messages)
 
     def _take_records(self, records: list[LatestRecord]) -> None:

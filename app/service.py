@@ -2,9 +2,10 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,13 @@ from sqlalchemy.exc import DBAPIError
 from alerts.store import commands as command_store
 from app.followers import SlowFollower, SlowResult
 from app.health import Health
+from app.metrics import STEP_SECONDS
 from app.pipeline import Inputs, Pipeline
+from ingest.format import Ask, Message
 from ingest.receiver import Receiver
 from pantau.errors import Unavailable
 from pantau.event import Command
+from pantau.faultpoint import Point, reached
 from pantau.reading import MAIN, Reading
 
 __all__ = ["FastLane", "Threads", "follow", "slow_loop"]
@@ -25,8 +29,13 @@ __all__ = ["FastLane", "Threads", "follow", "slow_loop"]
 _log = structlog.get_logger("pantau.service")
 
 _IDLE_S = 0.05
+_SETTLE_S = 0.01
+"""A batch gathers for so long at most: half as long as the default costs little and halves the delay of an alert."""
+_SLOW_IDLE_S = 0.2
+"""The slow lane may be this late; looking more often would cost the fast one."""
 _COMMANDS_EVERY_S = 0.1
 _SLOW_SAVE_EVERY_S = 5.0
+_SLOW_SAVE_REST = 10
 _RETRY_S = (0.5, 1.0, 2.0, 5.0)
 
 
@@ -72,9 +81,16 @@ class FastLane:
     Attributes:
         heard_until: everything that arrived before this instant (ms) is committed; silence is judged up to here, so
             that our own backlog is never taken for a sensor's silence.
+        full: the journal has reached its limit: nothing is taken, the broker keeps what comes.
+
+    Args:
+        ask: sends a message back to the field, at most once and without waiting.
     """
 
-    def __init__(self, pipeline: Pipeline, receiver: Receiver, health: Health, stop: threading.Event) -> None:
+    def __init__(
+        self, pipeline: Pipeline, receiver: Receiver, health: Health, stop: threading.Event,
+        ask: Callable[[str, bytes], None] = lambda _topic, _payload: None,
+    ) -> None:  # fmt: skip
         self.pipeline = pipeline
         self.receiver = receiver
         self.health = health
@@ -82,6 +98,8 @@ class FastLane:
         self.slow: list[SlowResult] = []
         self._slow_lock = threading.Lock()
         self.heard_until = 0
+        self.full = False
+        self._ask = ask
         self._commands_at = 0.0
         self._was_listening = False
 
@@ -100,16 +118,38 @@ class FastLane:
         while not self.stop.is_set():
             self._listen()
             began = self.pipeline.clock.now()
-            messages = self.receiver.take(_IDLE_S)
+            messages = (
+                [] if self.full and not self.stop.wait(_IDLE_S) else self.receiver.take(_IDLE_S, _SETTLE_S)
+            )
             inputs = self._inputs()
+            asks = self._decode(messages, inputs) if messages else ()
+            if not self._commit(inputs):
+                continue
+            reached(Point.BEFORE_ACK)
             if messages:
-                batch = self.pipeline.decoder.decode(messages)
-                inputs.readings += batch.readings
-                inputs.refused = batch.refused
-            if self._commit(inputs):
-                self.receiver.ack(messages)
-                if self.receiver.stats.waiting == 0:
-                    self.heard_until = began
+                self._acknowledge(messages)
+            reached(Point.ACKNOWLEDGED)
+            for ask in asks:
+                self._ask(ask.topic, ask.payload)
+            if self.receiver.stats.waiting == 0 and not self.full:
+                self.heard_until = began
+
+    def _decode(self, messages: Sequence[Message], inputs: Inputs) -> Sequence[Ask]:
+        """Add what the messages give; returns the questions that go back to the field."""
+        reached(Point.RECEIVED)
+        started = time.perf_counter()
+        batch = self.pipeline.decoder.decode(messages)
+        inputs.readings += batch.readings
+        inputs.refused = batch.refused
+        inputs.gone = batch.gone
+        STEP_SECONDS.labels("decode").inc(time.perf_counter() - started)
+        reached(Point.DECODED)
+        return batch.asks
+
+    def _acknowledge(self, messages: Sequence[Message]) -> None:
+        started = time.perf_counter()
+        self.receiver.ack(messages)
+        STEP_SECONDS.labels("acknowledge").inc(time.perf_counter() - started)
 
     def _commit(self, inputs: Inputs) -> bool:
         """Process a batch, as often as it takes; False only when the service stops before it worked."""
@@ -150,7 +190,8 @@ class FastLane:
         for result in results:
             inputs.scores += result.scores
             inputs.slow_pos = result.pos
-            inputs.slow_states = result.states or inputs.slow_states
+            inputs.slow_states += result.states
+            inputs.slow_saved = result.saved or inputs.slow_saved
         if time.monotonic() - self._commands_at >= _COMMANDS_EVERY_S:
             self._commands_at = time.monotonic()
             self._take_commands(inputs)
@@ -181,11 +222,12 @@ def _manual(body: dict[str, Any], by: str, now: int) -> Reading:
 
 def slow_loop(follower: SlowFollower, lane: FastLane, stop: threading.Event) -> None:
     """Let the slow lane follow the journal; it waits while its last results are not committed yet."""
-    saved_at = time.monotonic()
+    began = time.monotonic()
+    save_at = began + _SLOW_SAVE_EVERY_S
     while not stop.is_set():
         result = None
         if lane.backlog == 0:
-            save = time.monotonic() - saved_at >= _SLOW_SAVE_EVERY_S
+            save = time.monotonic() >= save_at
             judged_until = lane.heard_until - lane.pipeline.clock.slack_ms
             try:
                 result = follower.turn(judged_until, lane.pipeline.listening_since, save=save)
@@ -194,10 +236,14 @@ def slow_loop(follower: SlowFollower, lane: FastLane, stop: threading.Event) -> 
                 stop.wait(_RETRY_S[0])
             if result is not None:
                 lane.offer(result)
-                if save:
-                    saved_at = time.monotonic()
-        if result is None or not result.scores:
-            stop.wait(_IDLE_S)
+                reached(Point.SLOW_OFFERED)
+            if save:
+                began, save_at = time.monotonic(), inf
+            if result is not None and result.saved:  # a large city takes longer, and then rests longer
+                took = time.monotonic() - began
+                save_at = time.monotonic() + max(_SLOW_SAVE_EVERY_S, _SLOW_SAVE_REST * took)
+        if result is None or not (result.scores or result.states):
+            stop.wait(_SLOW_IDLE_S)
 
 
 def follow(name: str, turn: Callable[[], int], health: Health, stop: threading.Event) -> None:

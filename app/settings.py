@@ -16,11 +16,12 @@ import msgspec
 from app.clock import RealClock, ScaledClock
 from pantau.errors import ConfigError
 
-__all__ = ["KNOWN", "InfluxSettings", "Settings", "load_settings", "recordings_folder"]
+__all__ = ["KNOWN", "InfluxSettings", "Settings", "load_settings", "recordings_folder", "secret_files"]
 
 KNOWN: dict[str, str] = {
     "PANTAU_CITY": "folder of the city",
     "PANTAU_MQTT_URL": "broker, mqtt://[user:password@]host:port or mqtts://",
+    "PANTAU_MQTT_ADMIN_URL": "the same broker with its administrator's name and password, for `pantau device`",
     "PANTAU_DATABASE_URL": "sqlite:///file or postgresql+psycopg://user:password@host/name",
     "PANTAU_INFLUX_URL": "InfluxDB 2; unset: readings stay in the database",
     "PANTAU_INFLUX_TOKEN": "its token",
@@ -49,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         http: host and port.
         simulated: (start ms, speed, anchor ms or None) of an exercise, None on real time.
+        mqtt_admin_url: None where nobody enrols devices.
     """
 
     city: Path
@@ -58,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     http: tuple[str, int]
     data: Path
     simulated: tuple[int, float, int | None] | None = None
+    mqtt_admin_url: str | None = None
 
     @property
     def clock(self) -> RealClock | ScaledClock:
@@ -83,6 +86,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     data = Path(env.get("PANTAU_DATA", "data"))
     city = parse("PANTAU_CITY", _default_city(), _folder)
     mqtt_url = parse("PANTAU_MQTT_URL", "mqtt://127.0.0.1:1883", _mqtt_url)
+    admin_url = parse("PANTAU_MQTT_ADMIN_URL", "", lambda text: _mqtt_url(text) if text else None)
     database_url = parse("PANTAU_DATABASE_URL", f"sqlite:///{data / 'pantau.db'}", _database_url)
     http = parse("PANTAU_HTTP", "127.0.0.1:8000", _host_port)
     simulated = parse("PANTAU_CLOCK", "", _clock)
@@ -102,6 +106,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         http=http,
         data=data,
         simulated=simulated,
+        mqtt_admin_url=admin_url,
     )
 
 
@@ -116,6 +121,12 @@ def recordings_folder(environ: Mapping[str, str] | None = None) -> Path:
     """Where recordings lie: ``PANTAU_RECORDINGS``, by default beside the project."""
     default = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "recordings"
     return Path((os.environ if environ is None else environ).get("PANTAU_RECORDINGS", default))
+
+
+def secret_files(environ: Mapping[str, str] | None = None) -> dict[str, Path]:
+    """Files that hold settings, by the name of the variable (``..._FILE``) that names them."""
+    env = os.environ if environ is None else environ
+    return {name: Path(env[name]) for name in (f"{known}_FILE" for known in KNOWN) if env.get(name)}
 
 
 def _with_files(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:

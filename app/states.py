@@ -10,26 +10,38 @@ from alerts.store import alerts as alert_store
 from app import journal
 from app.state import GroupState, dump, load
 from app.step import Fate, Step
+from app.sweep import Sweep
 from ingest.store.tables import snapshots
 from ingest.store.upsert import upsert
 from models.detector import Detector
 from pantau.alert import AlertKey, AlertState
 from pantau.event import Event, Tick
+from pantau.faultpoint import Point, reached
 from pantau.record import AlertRecord
 
-__all__ = ["States"]
+__all__ = ["SNAPSHOTS_EVERY_S", "States"]
 
 _log = structlog.get_logger("pantau.states")
 
 
-class States:
-    """Group states by key; after ``restore`` they are what the last commit left."""
+SNAPSHOTS_EVERY_S = 5.0
+"""How often changed states are saved: what a restart has to step again stays this short."""
 
-    def __init__(self, step: Step, detectors: Mapping[str, Detector]) -> None:
+
+class States:
+    """Group states by key; after ``restore`` they are what the last commit left.
+
+    Args:
+        snapshots_every_s: how often changed groups are saved; 0: with every batch.
+    """
+
+    def __init__(
+        self, step: Step, detectors: Mapping[str, Detector], snapshots_every_s: float = SNAPSHOTS_EVERY_S
+    ) -> None:
+        self.sweep: Sweep[bool] = Sweep(snapshots_every_s)
         self._step = step
         self._detectors = detectors
         self._states: dict[str, GroupState] = {}
-        self._changed: set[str] = set()
         self._touched: set[str] = set()
         self._timers: list[tuple[int, str]] = []
         self._awaited: dict[str, int] = {}
@@ -49,13 +61,13 @@ class States:
     def note_timers(self) -> None:
         """After a batch: when the groups it touched want to be woken."""
         for group in self._touched:
-            due = self._states[group].due()
+            state = self._states[group]
+            due = state.due() if state.alerts else 0
             if (
                 due and self._awaited.get(group) != due
             ):  # one entry a timer, however many batches come while it waits
                 self._awaited[group] = due
                 heapq.heappush(self._timers, (due, group))
-        self._changed |= self._touched
         self._touched.clear()
 
     def due_ticks(self, now: int, listening_since: int) -> list[Tick]:
@@ -76,47 +88,72 @@ class States:
         return self._timers[0][0] if self._timers else None
 
     def save(self, connection: Connection, pos: int) -> int:
-        """Snapshot every group that changed since the last call; returns how many."""
-        rows = [
-            {"key": group, "pos": pos, "body": dump(self._states[group], self._detectors)}
-            for group in self._changed | self._touched
-        ]
-        if rows:
-            connection.execute(upsert(connection.dialect.name, snapshots), rows)
-        journal.move_cursor(connection, "snapshot", pos)
-        return len(rows)
+        """Snapshot some of the groups that changed, when it is time for it; returns how many.
 
-    def saved(self) -> None:
-        """The snapshot was committed."""
-        self._changed.clear()
-        self._touched.clear()
+        Args:
+            pos: of the batch that was stepped last.
+        """
+        self.sweep.fresh.update(dict.fromkeys(self._touched, True))
+        piece = self.sweep.take(pos)
+        if not piece:
+            return 0
+        rows = [
+            {"key": group, "pos": pos, "body": dump(self._states[group], self._detectors)} for group in piece
+        ]
+        connection.execute(upsert(connection.dialect.name, snapshots), rows)
+        upto = self.sweep.written()
+        if upto is not None:
+            journal.move_cursor(connection, "snapshot", upto)
+        return len(rows)
 
     def restore(self, connection: Connection) -> int:
         """Read the snapshots and step the journal's tail again, its events discarded; returns the newest ``now``."""
         self._states.clear()
-        self._changed.clear()
+        self.sweep.clear()
         self._touched.clear()
         self._timers.clear()
         self._awaited.clear()
-        for key, body in connection.execute(select(snapshots.c.key, snapshots.c.body)).all():
+        covered: dict[str, int] = {}
+        query = select(snapshots.c.key, snapshots.c.pos, snapshots.c.body)
+        for key, at, body in connection.execute(query).all():
             state = load(body, self._detectors, self._step.city)
             if state is None:
                 _log.warning(
                     "snapshot_unreadable", group=key, consequence="this group starts afresh, warming up"
                 )
                 continue
-            self._states[key] = state
+            self._states[key], covered[key] = state, at
+        reached(Point.SNAPSHOTS_READ)
         pos, latest = journal.cursor(connection, "snapshot"), 0
         while True:
             rows = list(journal.read(connection, pos))
             if not rows:
                 break
-            for pos, latest, row in rows:  # noqa: B007 - the last ones are wanted after the loop
-                self.step(row, latest, [])
+            for pos, latest, row in rows:
+                self.step(self._uncovered(row, pos, covered), latest, [])
         self._adopt(alert_store.open_alerts(connection))
+        self.sweep.fresh.update(dict.fromkeys(self._touched, True))
         self._touched.update(self._states)
         self.note_timers()
         return latest
+
+    def _uncovered(self, row: journal.Row, pos: int, covered: Mapping[str, int]) -> journal.Row:
+        """The inputs of a batch that came after the snapshots of their groups, which are not all of one instant."""
+        stations = self._step.city.stations
+
+        def is_news(group: str) -> bool:
+            return covered.get(group, 0) < pos
+
+        return journal.Row(
+            ticks=[tick for tick in row.ticks if is_news(tick.group)],
+            commands=[command for command in row.commands if is_news(command.group)],
+            readings=[
+                reading
+                for reading in row.readings
+                if reading.station in stations and is_news(stations[reading.station].group)
+            ],
+            scores=[score for score in row.scores if is_news(self._step.group_of(score.station))],
+        )
 
     def _adopt(self, records: Sequence[AlertRecord]) -> None:
         """Take over open alerts that a group has lost (it started afresh, or its station has another group now).
@@ -147,15 +184,18 @@ class States:
         for tick in row.ticks:
             step.tick(self.of(tick.group), tick, now, events)
         for command in row.commands:
-            step.command(
-                self.of(self._group_of_command(command.alert, command.station)), command, now, events
-            )
+            command.group = command.group or self._group_of_command(command.alert, command.station)
+            step.command(self.of(command.group), command, now, events)
         fates = []
+        judge, states, touch = step.reading, self._states, self._touched.add
         for reading in row.readings:
             station = stations.get(reading.station)  # a station may have left the city since it was journaled
-            fates.append(
-                step.reading(self.of(station.group), reading, now, events) if station else Fate.UNKNOWN
-            )
+            if station is None:
+                fates.append(Fate.UNKNOWN)
+                continue
+            group = station.group
+            touch(group)
+            fates.append(judge(states.get(group) or self.of(group), reading, now, events))
         for score in row.scores:
             step.score(self.of(step.group_of(score.station)), score, now, events)
         return fates

@@ -6,18 +6,19 @@ database; a failed commit is undone by reading the state back from the last snap
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from math import inf
 
 import msgspec
 
 from app.operator import apply_command
 from app.state import GroupState, SensorState, sensor_key
-from models.detector import Detector, Sample
+from models.detector import Calm, Detector, Sample
 from pantau.alert import AlertKey, AlertState, Occasion, note, operate, update
 from pantau.city import City
 from pantau.event import Command, Event, FlagRevised, Score, Tick, Transition
 from pantau.kind import Kind
 from pantau.ladder import Ladder, Rung
-from pantau.quality import FUTURE_MS, Limits, is_stale, judge
+from pantau.quality import FUTURE_MS, Limits, is_stale, judge, takes_ordinary
 from pantau.reading import Flag, Reading
 from pantau.station import Station
 
@@ -40,14 +41,15 @@ class Fate:
 
 
 class _Context(msgspec.Struct):
-    """What the city says about a station, looked up once."""
+    """What the city says about a station, looked up once; below ``edge`` lies no limit of the ladder."""
 
     station: Station
     kind: Kind
     limits: Limits
     level: AlertKey
-    fast: tuple[tuple[Detector, AlertKey], ...]
+    fast: tuple[tuple[Detector, AlertKey, Calm | None], ...]
     ladder: Ladder | None = None
+    edge: float = inf
     ladder_from: int = 0
     ladder_to: int = 0
 
@@ -91,6 +93,9 @@ class Step:
             return self._not_newer(sensor, reading, context.limits)
         sensor.seen_at, sensor.seen, sensor.stored = at, reading.value, reading.value
         past = sensor.past
+        if takes_ordinary(past, reading, context.limits):
+            self._voices(state, sensor, context, reading, now, events, pending=False)
+            return Fate.STEPPED
         pending, gap, revision = judge(past, reading, context.limits)
         if revision is not None:
             events.append(
@@ -214,18 +219,23 @@ class Step:
     ) -> None:  # fmt: skip
         """Let the level and the fast detectors speak about an accepted or pending reading."""
         at, value = reading.observed_at, reading.value
-        ladder = self.ladder(reading.station, at)
+        if not context.ladder_from <= at < context.ladder_to:
+            self._find_ladder(context, at)
+        ladder = context.ladder
         if ladder is not None:
             rung = sensor.rungs.get(LEVEL)
             if rung is None:
                 rung = sensor.rungs[LEVEL] = Rung()
-            if rung.climb(ladder, value, at, pending=pending):
+            # Below every limit with nothing in force nothing can change: the ordinary day, which is nearly always.
+            if (value >= context.edge or rung.severity or rung.tentative) and rung.climb(
+                ladder, value, at, pending=pending
+            ):
                 occasion = self._occasion(
                     state, context, reading, now, _level_why(ladder, reading, context.kind)
                 )
                 self.settle(state, context.level, occasion, events)
-        for detector, key in context.fast:
-            score = self._fast_score(detector, sensor, context, reading, pending=pending)
+        for detector, key, calm in context.fast:
+            score = self._fast_score(detector, calm, sensor, context, reading, pending=pending)
             if score is None:
                 continue
             rung = sensor.rungs.setdefault(detector.name, Rung())
@@ -237,13 +247,16 @@ class Step:
             self._retell(state, sensor, reading, now, events)
 
     def _fast_score(
-        self, detector: Detector, sensor: SensorState, context: _Context, reading: Reading, *, pending: bool
-    ) -> Score | None:
+        self, detector: Detector, calm: Calm | None, sensor: SensorState, context: _Context, reading: Reading, *,
+        pending: bool,
+    ) -> Score | None:  # fmt: skip
         """A detector that raises is counted and left out of this reading; the ladder has spoken already."""
         try:
             part = sensor.fast.get(detector.name)
             if part is None:
                 part = sensor.fast[detector.name] = detector.start(context.station, context.kind)
+            if calm is not None and calm.calm(part, sensor.past.track, reading.value):
+                return None
             return detector.score([Sample(reading, sensor.past.track, pending, part)])[0]
         except Exception:  # noqa: BLE001 - any error of a plugin is the plugin's, never the river's
             self.broken[detector.name] += 1
@@ -292,7 +305,11 @@ class Step:
             station = self.city.stations[station_id]
             kind = self.city.kinds[station.kind]
             fast = tuple(
-                (detector, self._key(detector, station_id, ""))
+                (
+                    detector,
+                    self._key(detector, station_id, ""),
+                    detector if isinstance(detector, Calm) else None,
+                )
                 for detector in self._fast
                 if not detector.kinds or kind.name in detector.kinds
             )
@@ -304,7 +321,7 @@ class Step:
 
     def _find_ladder(self, context: _Context, at: int) -> None:
         """Cache the ladder in force at ``at`` with the span over which that answer holds."""
-        context.ladder, context.ladder_from, context.ladder_to = None, 0, 1 << 62
+        context.ladder, context.ladder_from, context.ladder_to, context.edge = None, 0, 1 << 62, inf
         for dated in self.city.ladders.get(context.station.id, ()):
             if dated.valid_from <= at < dated.valid_to:
                 context.ladder, context.ladder_from, context.ladder_to = (
@@ -312,6 +329,7 @@ class Step:
                     dated.valid_from,
                     dated.valid_to,
                 )
+                context.edge = min((limit for limit in dated.ladder.limits if limit is not None), default=inf)
                 return
             if dated.valid_to <= at:
                 context.ladder_from = max(context.ladder_from, dated.valid_to)

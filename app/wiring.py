@@ -1,8 +1,9 @@
 """Puts the parts together: settings in, a running service out. The only place that chooses between real parts."""
 
+import gc
 import os
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import structlog
 import uvicorn
@@ -19,10 +20,12 @@ from app.health import PEER, Health
 from app.housekeeper import Housekeeper
 from app.pipeline import Pipeline
 from app.public import PublicTopics
+from app.sequences import SequenceFollower
 from app.service import FastLane, Threads, follow, slow_loop
 from app.settings import Settings
 from ingest.decode import all_formats
-from ingest.mqtt import PahoPublisher, PahoReceiver
+from ingest.mqtt import PahoPublisher
+from ingest.reader import MqttReceiver
 from ingest.store.embedded import EmbeddedStore
 from models.all import configure
 from models.all import detectors as all_detectors
@@ -30,6 +33,7 @@ from models.detector import Detector
 from models.lane import SlowLane
 from pantau import cityfolder, registry
 from pantau.city import City
+from pantau.faultpoint import Point, reached
 from pantau.ports import Clock, ReadingStore
 from status.api import create_app, end_streams
 
@@ -37,6 +41,8 @@ __all__ = ["PARTS", "Service", "load_city", "load_detectors", "open_store"]
 
 _log = structlog.get_logger("pantau.wiring")
 
+_STORE_PATIENCE_S = 1.0
+"""Readings may reach the store so much later: it takes thousands at once for the price of a few."""
 PARTS = ("ingest", "alerts", "status")
 """What ``pantau run --only`` can choose from; all of them in one process by default."""
 
@@ -76,7 +82,7 @@ class Service:
         self._publisher: PahoPublisher | None = None
         self._server: uvicorn.Server | None = None
         self._app: FastAPI | None = None
-        self._receiver: PahoReceiver | None = None
+        self._receiver: MqttReceiver | None = None
 
     def start(self) -> None:
         """Open, restore, subscribe; returns at once. Peers that are away are waited for."""
@@ -107,33 +113,36 @@ class Service:
         books = Books(self.city, exercise=self.clock.exercise)
         pipeline = Pipeline(self.engine, self.city, detectors, books, self.clock)
         pipeline.restore()
+        reached(Point.RESTORED)
         books.on_notices = self._wake_sender
         system = pipeline.states.peek("system")
         self.health.resume(
             alert.key.cause for alert in system.alerts.values() if alert.is_open
         ) if system else None
         slow_lane = SlowLane(self.city, detectors, self.clock.slack_ms)
-        slow = SlowFollower(self.engine, slow_lane)
+        sequences = SequenceFollower()
+        slow = SlowFollower(self.engine, slow_lane, sequences, pipeline.recent)
         slow.restore()
+        reached(Point.SLOW_RESTORED)
         filters = pipeline.decoder.filters
-        self._receiver = PahoReceiver(
+        self._receiver = MqttReceiver(
             self.settings.mqtt_url, f"pantau-{self.city.id}", filters, self.clock,
             former=exchange_note(self.engine, "filters", "\n".join(filters)).splitlines(),
         )  # fmt: skip
-        lane = FastLane(pipeline, self._receiver, self.health, stop)
+        lane = FastLane(pipeline, self._receiver, self.health, stop, self._publisher_of_ours().send)
+        _calm_the_collector()
         self._receiver.start()
-        forwarder = Forwarder(self.engine, self.store)
+        forwarder = Forwarder(self.engine, self.store, pipeline.recent, _STORE_PATIENCE_S)
         name = "influxdb" if self.settings.influx else "store"
         self.threads.start("fast-lane", lane.run)
         self.threads.start("slow-lane", lambda: slow_loop(slow, lane, stop))
         self.threads.start("forwarder", lambda: follow(name, forwarder.turn, self.health, stop))
-        keeper = Housekeeper(pipeline, slow_lane.errors, self.health)
+        keeper = Housekeeper(lane, slow_lane.errors, sequences, self.health)
         self.threads.start("housekeeper", lambda: keeper.loop(stop))
 
     def _start_alerts(self) -> None:
         stop = self.threads.stop
-        self._publisher = publisher = PahoPublisher(self.settings.mqtt_url, f"pantau-{self.city.id}-alerts")
-        publisher.start()
+        publisher = self._publisher_of_ours()
         channels = registry.find("alerts.channels", "CHANNEL", Channel, "name")
         worker = f"{socket.gethostname()}-{os.getpid()}"
         self.sender = sender = Sender(
@@ -144,9 +153,17 @@ class Service:
         self.threads.start("sender", lambda: sender.loop(stop))
         self.threads.start("public-topics", lambda: follow("mqtt-out", public.turn, self.health, stop))
 
-    def _wake_sender(self) -> None:
+    def _publisher_of_ours(self) -> PahoPublisher:
+        """The connection by which this process publishes; made when first needed."""
+        if self._publisher is None:
+            part = "alerts" if "alerts" in self.parts else "ingest"
+            self._publisher = PahoPublisher(self.settings.mqtt_url, f"pantau-{self.city.id}-{part}")
+            self._publisher.start()
+        return self._publisher
+
+    def _wake_sender(self, channels: Iterable[str]) -> None:
         if self.sender is not None:
-            self.sender.wake()
+            self.sender.wake(channels)
 
     def _start_status(self) -> None:
         board = Board(self.engine, self.city, self.clock, self.store)
@@ -157,6 +174,16 @@ class Service:
         )
         self._server = uvicorn.Server(config)
         self.threads.start("http", self._server.run)
+
+
+def _calm_the_collector() -> None:
+    """Tell Python's garbage collector that the city and its states stay: looking through them costs, and finds nothing.
+
+    What a reading makes is freed by reference counting; cycles come from rarer things and may wait.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def open_store(settings: Settings, engine: Engine, city: City) -> ReadingStore:

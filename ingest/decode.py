@@ -4,15 +4,16 @@ A topic is resolved once, its reader kept; only topics that a format accepts are
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import NamedTuple
 
 import msgspec
 
 from ingest.complaint import shown
 from ingest.format import Ask, Decoded, Format, Gone, Message, Opened, Reader
-from ingest.metrics import MESSAGES, READINGS, REFUSED
+from ingest.metrics import FORMAT_READINGS, FORMAT_REFUSED, MESSAGES, READINGS, REFUSED
 from ingest.topic import matches
 from pantau import registry
 from pantau.city import Binding, City
@@ -21,6 +22,7 @@ from pantau.reading import Reading
 
 __all__ = ["Batch", "Decoder", "Refused", "all_formats"]
 
+_KIND, _CODE = attrgetter("kind"), attrgetter("code")
 _MOST_TOPICS = 200_000
 """Readers kept, a few hundred bytes each; a city with more topics than this resolves some of them anew."""
 
@@ -95,33 +97,32 @@ class Decoder:
     def decode(self, messages: Sequence[Message]) -> Batch:
         """Everything that these messages give, in order."""
         batch = Batch([], [], [], [])
-        ignored = 0
-        formats: Counter[str] = Counter()
+        counts = _Counts()
+        routes, readings, plain = self._routes, batch.readings, 0
         for message in messages:
-            route = self._routes.get(message.topic)
+            route = routes.get(message.topic)
+            name = "none" if route is None else route.format
             try:
                 if route is None:
                     route = self._route(message.topic)
-                formats[route.format] += 1
+                    name = route.format
                 decoded = route.read(message)
-                if decoded.refusals:
-                    batch.refused.extend(
-                        Refused(message, r.code, r.reason, r.index) for r in decoded.refusals
-                    )
-                elif not decoded.readings:
-                    ignored += not decoded.gone
-                    batch.gone.extend(decoded.gone)
-                batch.asks.extend(decoded.asks)
-                batch.readings.extend(decoded.readings)
+                if isinstance(decoded, Reading):
+                    readings.append(decoded)
+                    plain += 1
+                else:
+                    counts.add(name, _spread(decoded, message, batch))
             except RefusedMessage as error:
+                counts.add(name, refused=1)
                 batch.refused.append(Refused(message, error.code, error.reason))
             except Exception as error:  # noqa: BLE001 - a broken format must not stop the others' readings
+                counts.add(name, refused=1)
                 reason = (
                     f"format raised {type(error).__name__}: {shown(str(error))}; this is a bug in the format"
                 )
                 batch.refused.append(Refused(message, "format_error", reason))
-        _count(formats, batch)
-        return batch._replace(ignored=ignored)
+        counts.tell(plain, batch)
+        return batch._replace(ignored=counts.ignored)
 
     def _route(self, topic: str) -> _Route:
         for binding, opened in self._opened:
@@ -143,9 +144,9 @@ class Decoder:
         """A format from elsewhere may forget what ours checks; nothing after this line expects NaN."""
         stations = self._city.stations
 
-        def guarded(message: Message) -> Decoded:
+        def guarded(message: Message) -> Decoded | Reading:
             decoded = read(message)
-            for reading in decoded.readings:
+            for reading in (decoded,) if isinstance(decoded, Reading) else decoded.readings:
                 station = stations.get(reading.station)
                 if station is None or station.kind != reading.kind or not isfinite(reading.value):
                     raise RefusedMessage(
@@ -170,14 +171,39 @@ def _check(city: City, formats: Mapping[str, Format]) -> None:
         raise ConfigError(*problems)
 
 
-def _count(formats: Mapping[str, int], batch: Batch) -> None:
-    for name, number in formats.items():
-        MESSAGES.labels(name).inc(number)
-    for kind, number in _tally(reading.kind for reading in batch.readings):
-        READINGS.labels(kind).inc(number)
-    for code, number in _tally(refused.code for refused in batch.refused):
-        REFUSED.labels(code).inc(number)
+def _spread(decoded: Decoded, message: Message, batch: Batch) -> Decoded:
+    """Add what a message gives to its batch."""
+    batch.refused.extend(Refused(message, r.code, r.reason, r.index) for r in decoded.refusals)
+    batch.readings.extend(decoded.readings)
+    batch.gone.extend(decoded.gone)
+    batch.asks.extend(decoded.asks)
+    return decoded
 
 
-def _tally(words: Iterable[Any]) -> Iterable[tuple[str, int]]:
-    return Counter(words).items()
+class _Counts:
+    """What a batch adds to the metrics; single native readings are most of it and are counted at the end."""
+
+    def __init__(self) -> None:
+        self.ignored = 0
+        self._messages: Counter[str] = Counter()
+        self._readings: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
+
+    def add(self, name: str, decoded: Decoded | None = None, refused: int = 0) -> None:
+        self._messages[name] += 1
+        self._refused[name] += refused
+        if decoded is not None:
+            self._readings[name] += len(decoded.readings)
+            self._refused[name] += len(decoded.refusals)
+            self.ignored += not (decoded.readings or decoded.refusals or decoded.gone)
+
+    def tell(self, plain: int, batch: Batch) -> None:
+        self._messages["native"] += plain
+        self._readings["native"] += plain
+        for metric, counter in (
+            (MESSAGES, self._messages), (FORMAT_READINGS, self._readings), (FORMAT_REFUSED, self._refused),
+            (READINGS, Counter(map(_KIND, batch.readings))), (REFUSED, Counter(map(_CODE, batch.refused))),
+        ):  # fmt: skip
+            for label, number in counter.items():
+                if number:
+                    metric.labels(label).inc(number)

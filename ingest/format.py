@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import msgspec
 
 from pantau.city import City
+from pantau.event import Gone
 from pantau.reading import Reading
 
 __all__ = ["IGNORED", "Ask", "Decoded", "Format", "Gone", "Message", "Opened", "Reader", "Refusal"]
@@ -47,20 +48,6 @@ class Refusal(msgspec.Struct, frozen=True):
     index: int | None = None
 
 
-class Gone(msgspec.Struct, frozen=True, array_like=True):
-    """A sensor whose gateway or camera says that it is away: silence that need not be waited for.
-
-    Attributes:
-        at: since when, ms since 1970 UTC.
-        reason: full sentence for the operator.
-    """
-
-    station: str
-    sensor: str
-    at: int
-    reason: str
-
-
 class Ask(msgspec.Struct, frozen=True):
     """A message back to the field that the protocol asks for (a request to be born again); sent once, at QoS 0."""
 
@@ -80,8 +67,11 @@ class Decoded(msgspec.Struct, frozen=True, gc=False):
 IGNORED = Decoded(())
 """The answer to a message that carries no reading by design (a camera's snapshot, a bridge's availability)."""
 
-Reader = Callable[[Message], Decoded]
-"""Reads the messages of one topic; raises RefusedMessage when the whole message gives nothing, and nothing else."""
+Reader = Callable[[Message], Decoded | Reading]
+"""Reads the messages of one topic; raises RefusedMessage when the whole message gives nothing, and nothing else.
+
+A message that is one good reading may be answered by that reading alone.
+"""
 
 
 Opened = Callable[[str], Reader]

@@ -15,8 +15,11 @@ class ReceiverStats(msgspec.Struct, frozen=True):
 
     Attributes:
         received: messages since start.
-        waiting: received, not yet taken.
-        overflowed: QoS 0 messages dropped because the pipeline was too far behind.
+        waiting: 0 when the last ``take`` emptied what the broker had for us; else the size of its batch, because there
+            may be more. A broker has only so many messages on their way until we acknowledge, and does not say how
+            many: so a batch that is as large (of QoS 1) as the largest of this connection, and at least 20, may have
+            been cut; one that ended while messages still came, from half of the largest on; one that reached
+            ``limit``, always.
         connections: made since start.
         last_message_at: receipt of the newest message, ms on the service's clock; None before the first.
         broker_dropped: the broker's own count of messages it dropped; None while unknown.
@@ -26,7 +29,6 @@ class ReceiverStats(msgspec.Struct, frozen=True):
 
     received: int = 0
     waiting: int = 0
-    overflowed: int = 0
     connections: int = 0
     last_message_at: int | None = None
     broker_dropped: int | None = None
@@ -44,7 +46,7 @@ class Receiver(Protocol):
 
     @property
     def subscribed(self) -> bool:
-        """Whether the broker has taken every subscription of this connection."""
+        """Whether the broker has taken every subscription of this connection; told while somebody takes."""
         ...
 
     @property

@@ -57,7 +57,7 @@ class Kept(msgspec.Struct, frozen=True):
             return f"only {len(self.payload)} of its {self.size} bytes were kept"
         if self.code == "store_refused":
             return "it was decoded well and has no message: the store would not take the reading"
-        if self.code == "retained_without_time":
+        if self.code in {"retained", "retained_without_time"}:
             return "sent again it would count as new, and nobody knows how old it is"
         return ""
 

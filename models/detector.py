@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
-from pantau.event import Score
+from pantau.event import Gone, Score
 from pantau.kind import Kind
 from pantau.ladder import Ladder
 from pantau.reading import Reading
 from pantau.station import Station
 from pantau.track import Track
 
-__all__ = ["Configurable", "Detector", "DetectorState", "Sample"]
+__all__ = ["Calm", "Configurable", "Detector", "DetectorState", "Misses", "Sample"]
 
 DetectorState: TypeAlias = Any
 """Whatever a detector's ``start`` makes; only that detector looks into it."""
@@ -91,10 +91,29 @@ class Detector(Protocol):
 class Configurable(Protocol):
     """A detector that keeps something in the data folder: ``app`` hands it over once, before the first reading.
 
-    Two attributes are optional for every detector: this verb, and ``whole_batch = True``, which asks the slow lane for
-    one call with all sensors' samples (otherwise each sensor has its own, so that an error costs only its own state).
+    Four attributes are optional for every detector: this verb; ``whole_batch = True``, which asks the slow lane for
+    one call with all sensors' samples (otherwise each sensor has its own, so that an error costs only its own state);
+    ``calm`` for one of the fast lane; ``miss`` for one of the slow lane.
     """
 
     def configure(self, data: Path) -> None:
         """Read what is needed; what is missing or broken is logged, never raised."""
+        ...
+
+
+@runtime_checkable
+class Calm(Protocol):
+    """A fast detector that can tell in a fraction of a microsecond that it will have nothing to say."""
+
+    def calm(self, state: DetectorState, track: Track, value: float) -> bool:
+        """Whether ``score`` would answer None about ``value`` and leave its state as it is."""
+        ...
+
+
+@runtime_checkable
+class Misses(Protocol):
+    """A slow detector that cares when a gateway says that a sensor is away."""
+
+    def miss(self, state: DetectorState, gone: Gone) -> Score | None:
+        """What that means for the sensor, which has a state already."""
         ...

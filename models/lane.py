@@ -10,12 +10,12 @@ from contextlib import contextmanager
 
 import structlog
 
-from models.detector import Detector, Sample
+from models.detector import Detector, Misses, Sample
 from models.guard import checked
 from models.memory import SELF, Part, Sensor
 from models.timers import Timers
 from pantau.city import City
-from pantau.event import Score
+from pantau.event import Gone, Score
 from pantau.reading import Reading
 
 __all__ = ["SlowLane"]
@@ -45,6 +45,7 @@ class SlowLane:
         self._sensors: dict[Key, Sensor] = {}
         self._timers = Timers()
         self._changed: set[Key] = set()
+        self._saving: set[Key] = set()
         self.errors: Counter[str] = Counter()
 
     def take(self, readings: Sequence[tuple[Reading, bool]], now: int, listening_since: int) -> list[Score]:
@@ -64,11 +65,32 @@ class SlowLane:
         for reading, pending in readings:
             key = (reading.station, reading.sensor)
             sensor = self._sensors.get(key) or self._meet(key)
-            if sensor is not None:
-                self._changed.add(key)
-                samples += [(key, sample) for sample in sensor.follow(reading, pending=pending)]
-                self._timers.set((*key, SELF), sensor.flush_at)
+            if sensor is None:
+                continue
+            self._changed.add(key)
+            if sensor.holds(reading, pending=pending):
+                continue  # a burst goes on: its timer is put off when it comes due
+            samples += [(key, sample) for sample in sensor.follow(reading, pending=pending)]
+            self._timers.set((*key, SELF), sensor.flush_at)
         return self._judge(samples, listening_since)
+
+    def miss(self, gone: Sequence[Gone]) -> list[Score]:
+        """Sensors that are away by their gateway's own word: what detectors that care for silence say at once."""
+        scores: list[Score] = []
+        for one in gone:
+            key = (one.station, one.sensor)
+            sensor = self._sensors.get(key)
+            for name, part in sorted(sensor.parts.items()) if sensor else ():
+                detector = self._detectors[name]
+                if not isinstance(detector, Misses):
+                    continue
+                self._changed.add(key)
+                with self._guarded(name, [key]):
+                    answer = detector.miss(part.state, one)
+                    self._timers.set((*key, name), detector.due(part.state))
+                    if answer is not None and part.speaks(detector, answer, self._sensors[key].hold_gap_ms):
+                        scores.append(answer)
+        return scores
 
     def ticks(self, now: int, listening_since: int) -> list[Score]:
         """Let time pass up to ``now``: scores of those that were waiting for it, in order of their due times."""
@@ -76,7 +98,9 @@ class SlowLane:
         while (timer := self._timers.pop(now)) is not None:
             key, name = timer[:2], timer[2]
             self._changed.add(key)
-            if name == SELF:  # the last reading of a burst
+            if name == SELF and (due := self._sensors[key].flush_at) is not None and due > now:
+                self._timers.set(timer, due)
+            elif name == SELF:  # the last reading of a burst
                 scores += self._judge(
                     [(key, sample) for sample in self._sensors[key].flush()], listening_since
                 )
@@ -88,17 +112,37 @@ class SlowLane:
         """When ``ticks`` will have something to do next, ms; None while nothing waits for time."""
         return self._timers.next_due()
 
+    def begin_save(self) -> None:
+        """From here on ``dump_some`` gives what has changed until now."""
+        self._saving |= self._changed
+        self._changed.clear()
+
+    def dump_some(self, limit: int) -> list[StateRow]:
+        """States of at most so many sensors of those that had changed when the save began, as they are now."""
+        keys = [self._saving.pop() for _ in range(min(limit, len(self._saving)))]
+        return self._dump(keys)
+
+    @property
+    def saving(self) -> bool:
+        """Whether ``dump_some`` has more to give."""
+        return bool(self._saving)
+
     def dump_changed(self) -> list[StateRow]:
-        """Rows (station, sensor, detector, version, body) that changed since the last call, for ``restore``."""
+        """Rows (station, sensor, detector, version, body) that changed since they were given last, for ``restore``."""
+        keys = sorted(self._changed | self._saving)
+        self._changed.clear()
+        self._saving.clear()
+        return self._dump(keys)
+
+    def _dump(self, keys: Iterable[Key]) -> list[StateRow]:
         rows: list[StateRow] = []
-        for key in sorted(self._changed):
+        for key in keys:
             sensor = self._sensors[key]
             rows += [(*key, SELF, sensor.version, body) for body in sensor.dump_changed()]
             for name, part in sorted(sensor.parts.items()):
                 detector = self._detectors[name]
                 with self._guarded(name, [key]):
                     rows += [(*key, name, detector.version, body) for body in part.dump_changed(detector)]
-        self._changed.clear()
         return rows
 
     def restore(self, rows: Iterable[StateRow]) -> list[tuple[str, str, str]]:

@@ -105,6 +105,19 @@ class Sensor:
         held = self._past.held
         return None if held is None else held.received_at + self._spacing_ms
 
+    def holds(self, reading: Reading, *, pending: bool) -> bool:
+        """The short way of ``follow`` in the midst of a burst: the reading takes the held one's place, if it may."""
+        past, at = self._past, reading.observed_at
+        held = past.held
+        if (
+            held is None or pending or at <= past.at
+            or at - past.judged_at >= self._spacing_ms or at - held.observed_at >= self._spacing_ms
+        ):  # fmt: skip
+            return False
+        past.at, past.held, past.held_pending = at, reading, False
+        past.track.add(at, reading.value)
+        return True
+
     def follow(self, reading: Reading, *, pending: bool) -> list[Sample]:
         """Take the next reading; what is to be judged now, oldest first.
 

@@ -21,6 +21,7 @@ __all__ = [
     "CapacityRule",
     "City",
     "DatedLadder",
+    "Feed",
     "Link",
     "Recipient",
 ]
@@ -71,6 +72,26 @@ class Binding(msgspec.Struct, frozen=True):
     options: dict[str, Any] = {}
 
 
+class Feed(msgspec.Struct, frozen=True, kw_only=True):
+    """A feed that a bridge polls (``[[bridge]]`` of city.toml).
+
+    Attributes:
+        name: unique in the city; the kind's unless the city says otherwise.
+        kind: name of a bridge of ``ingest/bridges``.
+        stations: the feed's own id of a sensor -> ``station`` or ``station/sensor``.
+        contact: whom the feed's owner may write to; told in every request.
+        options: the bridge's own.
+    """
+
+    name: str
+    kind: str
+    url: str
+    every_s: int = 300
+    stations: dict[str, str] = {}
+    contact: str = ""
+    options: dict[str, Any] = {}
+
+
 class Recipient(msgspec.Struct, frozen=True, kw_only=True):
     """A role and what it is told; addresses and telephone numbers live in the database.
 
@@ -114,6 +135,7 @@ class City(msgspec.Struct, kw_only=True):
         crowd_advice: what to do about crowds, likewise.
         density_limits: persons per m2 for severity 1, 2, 3.
         holidays: days of ``calendar.csv`` with their names.
+        feeds: what bridges poll.
         exercise: flood of ``events/`` that a demo plays unless told otherwise, with ``@`` and a local time to begin at.
         rivers: GeoJSON FeatureCollection.
         folder_hash: SHA-256 over the files, so that a running service knows which text it obeys.
@@ -137,6 +159,7 @@ class City(msgspec.Struct, kw_only=True):
     recipients: tuple[Recipient, ...]
     capacity_rules: tuple[CapacityRule, ...] = ()
     holidays: dict[date, str] = {}
+    feeds: tuple[Feed, ...] = ()
     crowd_advice: dict[str, tuple[str, str, str, str]] = {}
     density_limits: tuple[float, float, float] = (3.0, 4.0, 5.0)
     last_resort: str = ""

@@ -9,7 +9,7 @@ import msgspec
 
 from pantau.reading import Reading
 
-__all__ = ["Command", "Event", "FlagRevised", "Input", "Score", "Tick", "Told", "Transition"]
+__all__ = ["Command", "Event", "FlagRevised", "Gone", "Input", "Score", "Tick", "Told", "Transition"]
 
 
 class Score(msgspec.Struct, array_like=True):
@@ -50,6 +50,20 @@ class Tick(msgspec.Struct, array_like=True):
     listening_since: int = 0
 
 
+class Gone(msgspec.Struct, frozen=True, array_like=True):
+    """A sensor whose gateway or camera says that it is away: silence that need not be waited for.
+
+    Attributes:
+        at: since when, ms since 1970 UTC.
+        reason: full sentence for the operator.
+    """
+
+    station: str
+    sensor: str
+    at: int
+    reason: str
+
+
 class Command(msgspec.Struct, array_like=True):
     """What an operator does, an input like a reading.
 
@@ -62,6 +76,7 @@ class Command(msgspec.Struct, array_like=True):
         until: end of a shelf, ms.
         note: the operator's reason.
         value, received_at, kind: of the reading that ``mark_wrong`` is about.
+        group: key of the state it was applied to, noted by ``app.states``; an alert that has ended no longer tells.
     """
 
     id: int
@@ -76,6 +91,7 @@ class Command(msgspec.Struct, array_like=True):
     value: float = 0.0
     received_at: int = 0
     kind: str = ""
+    group: str = ""
 
 
 Input = Reading | Score | Tick | Command

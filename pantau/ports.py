@@ -61,6 +61,14 @@ class ReadingStore(Protocol):
         """
         ...
 
+    def kept_from(self) -> int:
+        """Oldest instant (ms) that the store keeps; 0 when it keeps everything or does not tell.
+
+        Raises:
+            Unavailable: it does not answer.
+        """
+        ...
+
     def existing(self, readings: Iterable[Reading]) -> dict[tuple[str, str, str, int], float]:
         """Values already stored under the keys of these readings."""
         ...

@@ -15,7 +15,7 @@ from pantau.reading import Flag, Reading
 from pantau.station import Station
 from pantau.track import Track
 
-__all__ = ["FUTURE_MS", "GAP_CADENCES", "Limits", "Past", "Revision", "is_stale", "judge"]
+__all__ = ["FUTURE_MS", "GAP_CADENCES", "Limits", "Past", "Revision", "is_stale", "judge", "takes_ordinary"]
 
 FUTURE_MS = 120_000
 """A device clock may run ahead by this much; later stamps are flagged FAIL."""
@@ -103,6 +103,45 @@ class Revision(msgspec.Struct, array_like=True):
 def is_stale(observed_at: int, now: int, cadence_ms: int) -> bool:
     """Whether a value is too old to speak for the present: more than three cadences."""
     return now - observed_at > GAP_CADENCES * cadence_ms
+
+
+def takes_ordinary(past: Past, reading: Reading, limits: Limits) -> bool:
+    """``judge`` for the ordinary reading, which is nearly every one: GOOD, and nothing of the past in doubt.
+
+    Returns:
+        Whether it was one and is remembered; if not, nothing has changed and ``judge`` has to look.
+    """
+    value, at, before, was = reading.value, reading.observed_at, past.value, past.at
+    if (
+        past.pending_at
+        or past.accepted_at == 0
+        or at - was > limits.gap_ms
+        or not limits.low <= value <= limits.high
+        or (limits.step is not None and not -limits.step <= value - before <= limits.step)
+    ):
+        return False
+    if limits.spike is not None and past.older_at:
+        off = past.accepted - (past.older + value) / 2
+        if not -limits.spike <= off <= limits.spike:
+            return False
+    if value != before:
+        since = past.flat_since
+        if since == 0:
+            return False
+        if was - since > past.flat_longest:  # noqa: PLR1730 - a call costs more than the rest of this
+            past.flat_longest = was - since
+        past.flat_since = at
+    elif past.flat_since == 0 or _is_long(at - past.flat_since, value, limits):
+        return False
+    reading.flag = _GOOD
+    if reading.reason:  # a journaled reading, stepped again
+        reading.reason = ""
+    past.older_at, past.older = past.accepted_at, past.accepted
+    past.at = past.accepted_at = at
+    past.value = past.accepted = value
+    past.accepted_rx, past.accepted_flag = reading.received_at, _GOOD
+    past.track.add(at, value)
+    return True
 
 
 def judge(past: Past, reading: Reading, limits: Limits) -> tuple[bool, bool, Revision | None]:
@@ -204,12 +243,17 @@ def _check_flat(past: Past, reading: Reading, limits: Limits) -> None:
             past.flat_longest = max(past.flat_longest, past.at - past.flat_since)
         past.flat_since = reading.observed_at
         return
-    if limits.flat_ms is None or (limits.flat_above is not None and reading.value <= limits.flat_above):
-        return
     run = reading.observed_at - past.flat_since
-    if run > limits.flat_ms and run > past.flat_longest * _FLAT_MARGIN:
+    if _is_long(run, reading.value, limits) and run > past.flat_longest * _FLAT_MARGIN:
         reading.flag = _SUSPECT
         reading.reason = f"unchanged at {reading.value:g} {limits.unit} for {run / 3_600_000:.1f} h"
+
+
+def _is_long(run_ms: int, value: float, limits: Limits) -> bool:
+    """Whether a run of one value may be more than the water standing still."""
+    if limits.flat_ms is None or run_ms <= limits.flat_ms:
+        return False
+    return limits.flat_above is None or value > limits.flat_above
 
 
 def _remember(past: Past, reading: Reading, *, pending: bool) -> None:

@@ -1,5 +1,7 @@
 """A track: the recent past of one sensor in small fixed memory, for rate, trend and rate of rise."""
 
+from math import inf
+
 import msgspec
 
 __all__ = ["SPAN_MS", "Track"]
@@ -17,14 +19,18 @@ class Track(msgspec.Struct, array_like=True):
     Attributes:
         times: event times, ms.
         values: in the kind's unit, as long as ``times``.
+        floor: no value is below it; found anew when it does not suffice.
     """
 
     times: list[int] = msgspec.field(default_factory=list)
     values: list[float] = msgspec.field(default_factory=list)
+    floor: float = -inf
 
     def add(self, at: int, value: float) -> None:
         """Append the newest point; older ones thin out and end after an hour (two points always stay)."""
         times, values = self.times, self.values
+        if value < self.floor:  # noqa: PLR1730 - as a call it would cost a third of this method
+            self.floor = value
         if len(times) > 2 and times[-1] - times[-2] < _SPACING_MS:
             times[-1], values[-1] = at, value
         else:
@@ -33,10 +39,18 @@ class Track(msgspec.Struct, array_like=True):
         while len(times) > 2 and (len(times) > _POINTS or at - times[1] > SPAN_MS):
             del times[0], values[0]
 
+    def rises_less_than(self, rise: float, value: float) -> bool:
+        """Whether ``value`` is less than ``rise`` above every point; true of an empty track."""
+        if value - self.floor < rise:
+            return True
+        self.floor = min(self.values, default=inf)
+        return value - self.floor < rise
+
     def clear(self) -> None:
         """Forget everything: after a gap the past says nothing about the present."""
         self.times.clear()
         self.values.clear()
+        self.floor = -inf
 
     def rate_per_h(self) -> float | None:
         """Change per hour between the oldest and the newest point; None with less than five minutes between them."""

@@ -6,6 +6,7 @@ is ``main``, further ones ``s1``, ``s2`` ...; only ``main`` sensors cross or spi
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from random import Random
 
 import msgspec
@@ -49,7 +50,7 @@ class Spike(msgspec.Struct, frozen=True):
 
 
 class FleetMessage(msgspec.Struct, gc=False):
-    """One message; ``at`` is its ``observed_at``, ms."""
+    """One message; ``at`` is its ``observed_at``, ms (of an array: of the last reading in it)."""
 
     at: int
     topic: bytes
@@ -64,6 +65,7 @@ class _Device(msgspec.Struct, frozen=True):
     role: int
     phase_ms: int
     ramp_k: int
+    spike_k: int
 
 
 class Fleet:
@@ -101,15 +103,24 @@ class Fleet:
 
     def messages(self) -> Iterator[FleetMessage]:
         """Everything that is sent, in the order of ``at``; a doubled reading follows itself."""
-        topics = [topic_of(self.city, _emission(device, 0, 0, 0.0)).encode() for device in self._devices]
+        topics = [self._topic(device) for device in self._devices]
         for k in range(self.each):
-            begin = self.start + k * self.step_ms
+            for n, topic in enumerate(topics):
+                yield from self._sent(n, topic, k)
+
+    def arrays(self, size: int) -> Iterator[FleetMessage]:
+        """The same readings as a gateway sends them: ``size`` steps of one device as a JSON array, device by device.
+
+        A doubled reading follows itself within its array, which is so much longer.
+        """
+        streams = [self._of(n) for n in range(len(self._devices))]
+        for begin in range(0, self.each, size):
             for n, device in enumerate(self._devices):
-                at = begin + device.phase_ms
-                payload = payload_of(_emission(device, at, k + 1, self._value(n, device, k)))
-                yield FleetMessage(at, topics[n], payload)
-                if device.role == _DOUBLES and k % _DOUBLED == 0:
-                    yield FleetMessage(at, topics[n], payload)
+                steps = range(begin, min(begin + size, self.each))
+                count = len(steps) + sum(self._is_doubled(device, k) for k in steps)
+                found = list(islice(streams[n], count))
+                body = b"[" + b",".join(message.payload for message in found) + b"]"
+                yield FleetMessage(found[-1].at, found[-1].topic, body)
 
     def values(self) -> Iterator[tuple[str, float]]:
         """Every reading once: station and value, in no useful order."""
@@ -143,8 +154,8 @@ class Fleet:
             Spike(
                 device.station.id,
                 device.sensor,
-                self._at(device, self._spike_k),
-                self._value(n, device, self._spike_k),
+                self._at(device, device.spike_k),
+                self._value(n, device, device.spike_k),
             )
             for n, device in enumerate(self._devices)
             if device.role == _SPIKES
@@ -161,22 +172,47 @@ class Fleet:
         role = n % _EVERY if floor == 0 and limits else -1
         if n % _EVERY == _DOUBLES:
             role = _DOUBLES
-        # Crossings are spread over the second quarter of the run: they come one by one, not all at once.
-        ramp_k = self.each // 4 + n // _EVERY * 7 % (self.each // 4 + 1)
-        return _Device(station, f"s{floor}" if floor else MAIN, base, ladder, role, phase_ms, ramp_k)
+        # Crossings are spread over the second quarter of the run and spikes over the third: they come one by one.
+        quarter = self.each // 4
+        turn = n // _EVERY * 7 % (quarter + 1)
+        return _Device(
+            station,
+            f"s{floor}" if floor else MAIN,
+            base,
+            ladder,
+            role,
+            phase_ms,
+            quarter + turn,
+            2 * quarter + turn,
+        )
+
+    def _of(self, n: int) -> Iterator[FleetMessage]:
+        topic = self._topic(self._devices[n])
+        for k in range(self.each):
+            yield from self._sent(n, topic, k)
+
+    def _topic(self, device: _Device) -> bytes:
+        return topic_of(self.city, _emission(device, 0, 0, 0.0)).encode()
+
+    def _sent(self, n: int, topic: bytes, k: int) -> Iterator[FleetMessage]:
+        device = self._devices[n]
+        at = self._at(device, k)
+        message = FleetMessage(at, topic, payload_of(_emission(device, at, k + 1, self._value(n, device, k))))
+        yield message
+        if self._is_doubled(device, k):
+            yield message
+
+    def _is_doubled(self, device: _Device, k: int) -> bool:
+        return device.role == _DOUBLES and k % _DOUBLED == 0
 
     def _at(self, device: _Device, k: int) -> int:
         return self.start + k * self.step_ms + device.phase_ms
-
-    @property
-    def _spike_k(self) -> int:
-        return self.each // 3
 
     def _value(self, n: int, device: _Device, k: int) -> float:
         if device.role == _CROSSES and k >= device.ramp_k:
             return self._ramp(device, k)
         value = device.base + self._noise[(n * 31 + k) % 251]
-        if device.role == _SPIKES and k == self._spike_k:
+        if device.role == _SPIKES and k == device.spike_k:
             value += _SPIKE_CM
         return round(value, 1)
 

@@ -13,8 +13,8 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from ingest.outbox import MemoryOutbox, Outbox, Waiting
 from pantau.errors import Unavailable
-from simulators.outbox import MemoryOutbox, Outbox, Waiting
 
 __all__ = ["MqttPublisher"]
 

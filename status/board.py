@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from pantau.reading import Reading
 from pantau.record import AlertRecord, LatestRecord, ScoreRecord, TransitionRecord
 
-__all__ = ["AlertQuery", "Answer", "Board", "Health", "OutOfService"]
+__all__ = ["AlertQuery", "Answer", "Board", "Counting", "Health", "OutOfService"]
 
 
 class OutOfService(NamedTuple):
@@ -27,6 +27,23 @@ class Answer(NamedTuple):
 
     ok: bool | None
     text: str
+
+
+class Counting(NamedTuple):
+    """How a sensor numbers its messages (``seq``), and which of them never came.
+
+    Attributes:
+        last_seq: highest number since the device started.
+        missing: messages that did not come.
+        resets: how often the device began to number anew.
+        last_gap_at: when the newest gap was seen, ms; None without any.
+    """
+
+    sensor: str
+    last_seq: int
+    missing: int
+    resets: int
+    last_gap_at: int | None
 
 
 class AlertQuery(NamedTuple):
@@ -90,6 +107,10 @@ class Board(Protocol):
 
     def scores(self, station: str) -> list[ScoreRecord]:
         """Newest score of each detector for each sensor of a station, shadow ones included."""
+        ...
+
+    def devices(self, station: str) -> list[Counting]:
+        """Sensors of a station that number their messages, by name."""
         ...
 
     def readings(

@@ -25,7 +25,11 @@ class Change(NamedTuple):
 
 
 class Changes:
-    """A bounded log that wakes its readers. All methods but ``close`` belong to the event loop's thread."""
+    """A bounded log that wakes its readers. All methods but ``close`` belong to the event loop's thread.
+
+    Attributes:
+        waiting: readers that wait for the next event.
+    """
 
     def __init__(self, kept: int = _KEPT) -> None:
         self._log: deque[Change] = deque(maxlen=kept)
@@ -34,6 +38,7 @@ class Changes:
         self._position = -1
         self._closed = False
         self._woken = asyncio.Event()
+        self.waiting = 0
 
     @property
     def end(self) -> int:
@@ -83,6 +88,10 @@ class Changes:
         return self._closed
 
     async def wait(self, place: int) -> None:
-        """Return when there is an event at ``place``, or the log was closed."""
-        while self._ended <= place and not self._closed:
-            await self._woken.wait()
+        """Until there is an event after ``place``, or the log was closed."""
+        self.waiting += 1
+        try:
+            while self._ended <= place and not self._closed:
+                await self._woken.wait()
+        finally:
+            self.waiting -= 1

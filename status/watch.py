@@ -21,7 +21,9 @@ from status.snapshot import Snapshot, Stations
 __all__ = ["Watch"]
 
 PERIOD_S = 0.25
-"""How often the board is looked at: an operator sees a change within half a second."""
+"""How often the board is looked at while somebody watches: an operator sees a change within half a second."""
+_AWAKE_S = 3.0
+"""So long after a request, or while somebody listens to the stream; else nothing is rendered for nobody."""
 
 
 class Watch:
@@ -41,6 +43,7 @@ class Watch:
         self._stations = Stations(board, city, exercise=exercise, slack_ms=clock.slack_ms)
         self._snapshot: Snapshot | None = None
         self._alerts_at = -1
+        self._asked_at = float("-inf")
         self._lock = asyncio.Lock()
         self._report = report
 
@@ -50,7 +53,11 @@ class Watch:
         return self._stations
 
     async def snapshot(self) -> Snapshot:
-        """The newest snapshot; only the very first caller has to wait for it."""
+        """The newest snapshot; only who comes after nobody had asked for a while waits for it."""
+        asleep = not self._is_awake()
+        self._asked_at = time.monotonic()
+        if self._snapshot is None or (asleep and not self.failing):
+            await self._try_to_look()
         return self._snapshot or await self.look()
 
     async def look(self) -> Snapshot:
@@ -77,14 +84,21 @@ class Watch:
     async def _run(self) -> None:
         while True:
             began = time.monotonic()
-            try:
-                await self.look()
-            except Exception as problem:  # noqa: BLE001 - the pages go on with what they have and say how old it is
-                if not self.failing:
-                    self._report(problem)
-                self.failing = f"{type(problem).__name__}: {problem}"
+            if self._snapshot is None or self.failing or self._is_awake():
+                await self._try_to_look()
             # A large city takes longer to render: looking never costs more than a tenth of the time.
             await asyncio.sleep(max(PERIOD_S, 9 * (time.monotonic() - began)))
+
+    def _is_awake(self) -> bool:
+        return self.changes.waiting > 0 or time.monotonic() - self._asked_at < _AWAKE_S
+
+    async def _try_to_look(self) -> None:
+        try:
+            await self.look()
+        except Exception as problem:  # noqa: BLE001 - the pages go on with what they have and say how old it is
+            if not self.failing:
+                self._report(problem)
+            self.failing = f"{type(problem).__name__}: {problem}"
 
     def _new_alerts(self, position: int) -> list[AlertRecord]:
         if position == self._alerts_at:

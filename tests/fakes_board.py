@@ -6,7 +6,7 @@ from typing import Any
 
 from pantau.reading import Reading
 from pantau.record import AlertRecord, LatestRecord, ScoreRecord, TransitionRecord
-from status.board import AlertQuery, Answer, OutOfService
+from status.board import AlertQuery, Answer, Counting, OutOfService
 
 
 class BoardInMemory:
@@ -19,6 +19,7 @@ class BoardInMemory:
         self.timelines: dict[str, list[TransitionRecord]] = {}
         self.out: dict[str, OutOfService] = {}
         self.score_rows: list[ScoreRecord] = []
+        self.counting: dict[str, list[Counting]] = {}
         self.history: list[Reading] = []
         self.commands: list[tuple[str, dict[str, Any], str]] = []
         self.pipeline: Callable[[str, dict[str, Any]], Answer] = lambda verb, _body: Answer(True, verb)
@@ -87,6 +88,9 @@ class BoardInMemory:
 
     def scores(self, station: str) -> list[ScoreRecord]:
         return [score for score in self.score_rows if score.station == station]
+
+    def devices(self, station: str) -> list[Counting]:
+        return self.counting.get(station, [])
 
     def readings(
         self, station: str, kind: str, *, start: int, end: int, sensor: str | None, limit: int

@@ -4,6 +4,7 @@ Everything is on one database, so a second one opened on it is what a restart wo
 """
 
 from collections.abc import Iterable, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ class VirtualService:
         self.engine, self.city = engine, city
         self.clock = VirtualClock(at, exercise=True)
         found = {**detectors(), PEER.name: PEER}
-        books = Books(city, exercise=True)
+        books = Books(city, exercise=True, latest_every_s=0)
         books.log_transitions = False
         self.pipeline = Pipeline(engine, city, found, books, self.clock)
         self.pipeline.restore()
@@ -101,13 +102,23 @@ class VirtualService:
         while (
             result := self.slow.turn(self.clock.now(), self.pipeline.listening_since, save=save)
         ) is not None:
-            self.process(scores=result.scores, slow_pos=result.pos, slow_states=result.states)
+            self.process(
+                scores=result.scores, slow_pos=result.pos, slow_states=result.states, slow_saved=result.saved
+            )
             if not result.scores:
                 return
 
     def snapshot(self, *, now: bool) -> None:
         """Whether the next batch saves the states."""
-        self.pipeline._snapshot_at = float("-inf" if now else "inf")
+        sweep = self.pipeline.states.sweep
+        sweep.every_s, sweep._next_at = 0.0 if now else inf, -inf
+
+    def sweep(self, how: str) -> None:
+        """What the next batch writes of states and latest values: ``all`` that changed, ``one`` of each, ``none``."""
+        for sweep in (self.pipeline.states.sweep, self.pipeline.books.sweep):
+            sweep.every_s = {"all": 0.0, "one": 1e-9, "none": inf}[how]
+            sweep._fewest = sweep._piece = 1
+            sweep._next_at = sweep._begun_at = -inf
 
     def states(self) -> dict[str, bytes]:
         """Every group's state as bytes."""

@@ -5,7 +5,6 @@ since 1970) and ``Pantau-Signature: v1=`` + HMAC-SHA256 in hex, with the contact
 """
 
 import hmac
-import ssl
 import time
 from functools import cache
 from urllib.parse import urlsplit
@@ -53,15 +52,11 @@ class Webhook:
             )
         timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, 5.0))
         try:
-            with (
-                httpx.Client(
-                    verify=_trust(), timeout=timeout, trust_env=False, follow_redirects=False
-                ) as client,
-                client.stream(
-                    "POST", address.address, content=body, headers=_headers(notice, body, address)
-                ) as answer,
-            ):
-                return _outcome(answer)
+            headers = _headers(notice, body, address)
+            with _client().stream(
+                "POST", address.address, content=body, headers=headers, timeout=timeout
+            ) as got:
+                return _outcome(got)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             return Outcome(Sent.RETRY, type(error).__name__)
         except httpx.TransportError as error:
@@ -107,9 +102,10 @@ def _seconds(retry_after: str) -> float | None:
 
 
 @cache
-def _trust() -> ssl.SSLContext:
-    """Certificates are read once: that takes longer than a whole notice."""
-    return httpx.create_ssl_context(trust_env=False)
+def _client() -> httpx.Client:
+    """One for all threads: connections are kept for a few seconds, and making one costs more than a notice."""
+    trust = httpx.create_ssl_context(trust_env=False)  # certificates are read once: that takes longest of all
+    return httpx.Client(verify=trust, trust_env=False, follow_redirects=False)
 
 
 CHANNEL = Webhook()

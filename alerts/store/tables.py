@@ -92,6 +92,8 @@ outbox = Table(
     Column("sent_at", BigInteger),
     Column("error", Text),
     Index("outbox_due", "state", "due_at"),
+    # Who must go first is asked for every waiting row: without it 5,000 of them hold the database for 15 s.
+    Index("outbox_of_alert", "alert", "role", "channel", "contact", "n", "state"),
 )
 """One row a notice: ``id`` is its Notice-Id (deterministic), ``body`` the JSON that the channel gets, ``state`` one of
 waiting, leased, sent, unknown, failed. ``contact`` is empty until the sender has found who is behind the role; several

@@ -10,6 +10,7 @@ import typer
 
 from alerts.channel import Channel
 from app.settings import load_settings
+from ingest.bridge import all_bridges
 from ingest.format import Format
 from pantau import cityfolder, registry
 from pantau.city import City
@@ -44,6 +45,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     warned_areas: int
     warning_stations: int
     bindings: tuple[str, ...]
+    bridges: tuple[str, ...]
     recipients: tuple[str, ...]
     last_resort: str
     capacity_rules: int
@@ -93,13 +95,19 @@ def examine(folder: Path) -> Finding:
     formats = registry.find("ingest.formats", "FORMAT", Format, "name")
     channels = registry.find("alerts.channels", "CHANNEL", Channel, "name")
     try:
-        city = cityfolder.load(folder, formats=formats.keys(), channels=channels.keys())
+        city = cityfolder.load(
+            folder, formats=formats.keys(), channels=channels.keys(), bridges=all_bridges().keys()
+        )
     except ConfigError as error:
         return Finding(folder=folder.as_posix(), ok=False, problems=error.problems)
     problems = tuple(
         f"{(folder / 'city.toml').as_posix()}: options of the binding of {binding.topic!r}: {problem}"
         for binding in city.bindings
         for problem in formats[binding.format].problems(city, binding.options)
+    ) + tuple(
+        f"{(folder / 'city.toml').as_posix()}: bridge {feed.name!r}: {problem}"
+        for feed in city.feeds
+        for problem in all_bridges()[feed.kind].problems(city, feed)
     )
     if problems:
         return Finding(folder=folder.as_posix(), ok=False, problems=problems)
@@ -135,6 +143,7 @@ def _summary(city: City) -> Summary:
         warned_areas=len(warned),
         warning_stations=len(city.warns),
         bindings=tuple(f"{binding.topic} ({binding.format})" for binding in city.bindings),
+        bridges=tuple(f"{feed.name} ({feed.url} every {feed.every_s} s)" for feed in city.feeds),
         recipients=tuple(recipient.role for recipient in city.recipients),
         last_resort=city.last_resort,
         capacity_rules=len(city.capacity_rules),
@@ -163,6 +172,7 @@ def _lines(finding: Finding) -> list[str]:
         "areas": f"{summary.areas}, {summary.warned_areas} of them warned by {summary.warning_stations} stations",
         "recipients": f"{', '.join(summary.recipients)} (last resort: {summary.last_resort})",
         "bindings": ", ".join(summary.bindings),
+        "bridges": ", ".join(summary.bridges) or "none",
         "crowd rules": rules,
         "holidays": holidays,
         "folder hash": summary.folder_hash,

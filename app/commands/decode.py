@@ -77,10 +77,12 @@ def _usual_topic(city: City, format: str, bindings: list[Binding]) -> str:
 
 
 def objects_of(batch: Batch) -> list[dict[str, Any]]:
-    """What is printed: one object a reading, a refusal, or one that says it was ignored."""
+    """What is printed: one object a reading, refusal, silent sensor or question, or one that says it was ignored."""
     readings = [{"reading": _shown(msgspec.structs.asdict(reading))} for reading in batch.readings]
     refused = [{"refused": {"code": r.code, "reason": r.reason, "index": r.index}} for r in batch.refused]
-    return [*readings, *refused] or [{"ignored": True}]
+    gone = [{"gone": msgspec.structs.asdict(found)} for found in batch.gone]
+    asks = [{"asks": {"topic": ask.topic, "payload": ask.payload.hex()}} for ask in batch.asks]
+    return [*readings, *refused, *gone, *asks] or [{"ignored": True}]
 
 
 def _shown(reading: dict[str, Any]) -> dict[str, Any]:
@@ -101,6 +103,11 @@ def _words(found: dict[str, Any]) -> str:
         refused = found["refused"]
         where = "" if refused["index"] is None else f"item {refused['index']}: "
         return f"refused   {refused['code']}: {where}{refused['reason']}"
+    if "gone" in found:
+        gone = found["gone"]
+        return f"silent    {gone['station']}/{gone['sensor']}: {gone['reason']}"
+    if "asks" in found:
+        return f"asks      {found['asks']['topic']} {found['asks']['payload']}"
     return "ignored   the format knows this message and takes no reading from it"
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
-from ingest.mqtt import PahoReceiver
+from ingest.reader import MqttReceiver
 from pantau.ports import Clock
 
 __all__ = ["Inbox", "Received", "mqtt_watcher", "webhook_receiver"]
@@ -82,7 +82,7 @@ def webhook_receiver(inbox: Inbox, secret: str) -> Iterator[str]:
 @contextmanager
 def mqtt_watcher(inbox: Inbox, url: str, topic: str, clock: Clock) -> Iterator[None]:
     """Collect the notices published on ``topic``."""
-    receiver = PahoReceiver(url, "pantau-demo-watcher", [topic], clock)
+    receiver = MqttReceiver(url, "pantau-demo-watcher", [topic], clock)
     stop = threading.Event()
 
     def watch() -> None:

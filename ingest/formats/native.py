@@ -7,7 +7,6 @@ may be left out, other keys are ignored. Good items of an array are kept, each b
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from math import isfinite
 from typing import Annotated, Any
 
 import msgspec
@@ -15,8 +14,11 @@ import msgspec
 from ingest.complaint import NOT_JSON, complaint, not_json, shown
 from ingest.format import IGNORED, Decoded, Message, Opened, Reader, Refusal
 from ingest.stamp import BACK_MS, LATEST, aged, milliseconds
+from ingest.targets import MAX_NAME, is_sensor
+from ingest.units import converted
 from pantau.city import City
 from pantau.errors import RefusedMessage
+from pantau.kind import Kind
 from pantau.reading import MAIN, Reading
 from pantau.station import Station
 
@@ -25,7 +27,6 @@ __all__ = ["FORMAT", "MAX_BYTES", "MAX_ITEMS", "Native", "encode", "topic_of"]
 MAX_ITEMS = 10_000
 MAX_BYTES = 2_000_000
 """Ten thousand items of generous length; a longer payload is refused before anybody parses it."""
-_MAX_NAME = 100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -48,15 +49,15 @@ class _Place(msgspec.Struct, frozen=True):
     kind: str
     sensor: str
     unit: str
-    units: dict[str, float]
+    measured: Kind
 
-    def read(self, message: Message) -> Decoded:
+    def read(self, message: Message) -> Decoded | Reading:
         try:
             payload = _PAYLOAD.decode(message.payload) if len(message.payload) <= MAX_BYTES else None
         except NOT_JSON:
             payload = None
         if type(payload) is _Item:
-            return Decoded((self.reading(payload, message),))
+            return self.reading(payload, message)
         if payload is None:
             return self._piecewise(message)
         return self._each(payload, message)
@@ -68,26 +69,10 @@ class _Place(msgspec.Struct, frozen=True):
         if not received_at - BACK_MS <= at <= LATEST:
             at = aged(at, received_at, number=type(given) is not datetime)
         if item.unit is not None and item.unit != self.unit:
-            value = self._converted(value, item.unit)
+            value = converted(value, item.unit, self.measured)
         return Reading(
             self.station, self.kind, value, at, received_at, self.sensor, item.seq, "device", message.retain
         )
-
-    def _converted(self, value: float, unit: str) -> float:
-        factor = self.units.get(unit)
-        if factor is None:
-            raise RefusedMessage(
-                "wrong_unit",
-                f"unit is {shown(unit)}: {self.kind} takes {', '.join(self.units)}; "
-                f"send one of these, or leave it out for {self.unit}",
-            )
-        # 2.01 m are 201 cm, not 200.99999999999997: a limit lies exactly there.
-        converted = round(value * factor, 6)
-        if not isfinite(converted):
-            raise RefusedMessage(
-                "bad_value", f"value {value!r} {unit} is too large to be kept in {self.unit}"
-            )
-        return converted
 
     def _piecewise(self, message: Message) -> Decoded:
         """What is left of a payload that did not decode as a whole: slow, and worded for people."""
@@ -154,10 +139,10 @@ class Native:
             raise _bad_topic(topic, "it has too few or too many levels")
         station = _station(city, parts[4], parts[3])
         sensor = parts[5] if len(parts) == 6 else MAIN
-        if not sensor or len(sensor) > _MAX_NAME or not sensor.isprintable():
-            raise _bad_topic(topic, f"a sensor's name has 1 to {_MAX_NAME} printable characters")
+        if not is_sensor(sensor):
+            raise _bad_topic(topic, f"a sensor's name has 1 to {MAX_NAME} printable characters")
         kind = city.kinds[station.kind]
-        return _Place(station.id, kind.name, sensor, kind.unit, dict(kind.units)).read
+        return _Place(station.id, kind.name, sensor, kind.unit, kind).read
 
     def problems(self, city: City, options: dict[str, Any]) -> list[str]:
         """See ``ingest.format.Format``; there are no options."""

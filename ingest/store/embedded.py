@@ -53,6 +53,10 @@ class EmbeddedStore:
         """
         return bisect(newest(readings), self._attempt)
 
+    def kept_from(self) -> int:
+        """0: everything is kept."""
+        return 0
+
     def existing(self, readings: Iterable[Reading]) -> dict[Identity, float]:
         """Values already stored under the keys of these readings."""
         keys = {identity(reading) for reading in readings}

@@ -76,7 +76,7 @@ class InfluxStore:
         """
         bad: list[tuple[Reading, str]] = []
         good: list[Reading] = []
-        oldest = self._oldest()
+        oldest = self.kept_from()
         for reading in newest(readings):
             if reading.observed_at < oldest:
                 bad.append((reading, self._too_old()))
@@ -87,6 +87,13 @@ class InfluxStore:
         for begin in range(0, len(good), _LINES):
             bad += bisect(good[begin : begin + _LINES], self._attempt)
         return bad
+
+    def kept_from(self) -> int:
+        """Oldest instant that the bucket keeps, by the real clock, for InfluxDB lives on it; 0 when it keeps all."""
+        now = time()
+        if now - self._retention_at > _RETENTION_EVERY_S:
+            self._retention_ms, self._retention_at = self._retention(), now
+        return int(now * 1000) - self._retention_ms if self._retention_ms else 0
 
     def existing(self, readings: Iterable[Reading]) -> dict[Identity, float]:
         """Values already stored under the keys of these readings."""
@@ -152,13 +159,6 @@ class InfluxStore:
                 self._heads.clear()
             found = self._heads[key] = head(self._city, reading)
         return found
-
-    def _oldest(self) -> int:
-        """Oldest instant the bucket keeps, by the real clock, for InfluxDB lives on it."""
-        now = time()
-        if now - self._retention_at > _RETENTION_EVERY_S:
-            self._retention_ms, self._retention_at = self._retention(), now
-        return int(now * 1000) - self._retention_ms if self._retention_ms else 0
 
     def _too_old(self) -> str:
         days = self._retention_ms / 86_400_000

@@ -27,6 +27,10 @@ class MemoryStore:
             )  # fmt: skip
         return []
 
+    def kept_from(self) -> int:
+        """0: everything is kept."""
+        return 0
+
     def existing(self, readings: Iterable[Reading]) -> dict[Identity, float]:
         """Values already stored under the keys of these readings."""
         keys = (identity(reading) for reading in readings)

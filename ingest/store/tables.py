@@ -27,6 +27,7 @@ __all__ = [
     "readings",
     "refused",
     "scores",
+    "sequences",
     "slow_states",
     "snapshots",
 ]
@@ -74,7 +75,7 @@ cursors = Table(
     Column("name", Text, primary_key=True),
     Column("pos", BigInteger, nullable=False),
 )
-"""How far each reader of the journal has come: ``store``, ``slow``, ``snapshot``."""
+"""How far each reader of the journal has come: ``store``, ``slow``, ``snapshot``, ``sequences``."""
 
 notes = Table(
     "notes",
@@ -119,6 +120,15 @@ scores = Table(
     Column("pos", BigInteger, nullable=False),
 )
 """The newest score of each detector for each sensor, shadow ones too."""
+
+sequences = Table(
+    "sequences",
+    metadata,
+    Column("part", SmallInteger, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
+)
+"""How the devices number their messages (``ingest.sequence``), all sensors of a station in one part; as of the cursor
+``sequences``. Not a row a sensor: each of them changes with each message, and rows would cost more than judging it."""
 
 readings = Table(
     "readings",

@@ -92,17 +92,18 @@ class RateOfRise(Untimed):
         del kind
         return State(gap_ms=2 * station.cadence_ms)
 
+    def calm(self, state: State, track: Track, value: float) -> bool:
+        """Whether nothing is in force and the rise, which cannot exceed the height above the lowest point, is small."""
+        return not state.awake and track.rises_less_than(QUIET_CM, value)
+
     def score(self, samples: Sequence[Sample]) -> list[Score | None]:
         """Judge a batch in order."""
-        answers: list[Score | None] = []
-        for sample in samples:
-            reading, values, state = sample.reading, sample.track.values, sample.state
-            # The rise cannot exceed this: for nearly every reading the work ends here, well under a microsecond.
-            if not state.awake and (not values or reading.value - min(values) < QUIET_CM):
-                answers.append(None)
-            else:
-                answers.append(self._judge(reading, sample.track, state, pending=sample.pending))
-        return answers
+        return [
+            None
+            if self.calm(sample.state, sample.track, sample.reading.value)
+            else self._judge(sample.reading, sample.track, sample.state, pending=sample.pending)
+            for sample in samples
+        ]
 
     def _judge(self, reading: Reading, track: Track, state: State, *, pending: bool) -> Score | None:
         at = reading.observed_at

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from models.detector import Sample
-from pantau.event import Score
+from pantau.event import Gone, Score
 from pantau.kind import Kind
 from pantau.ladder import Ladder
 from pantau.station import Station
@@ -102,6 +102,13 @@ class Silent:
         silence, cadence = _span(due - state.heard), _span(state.cadence_ms)
         words = f"nothing heard for {silence} (since {heard}), expected every {cadence}"
         return Score(station.id, sensor, self.name, self.version, due, 1.0, words)
+
+    def miss(self, state: State, gone: Gone) -> Score | None:
+        """Silence at once, by the word of the gateway; None when the sensor was heard since, or is silent anyway."""
+        if state.silent or state.heard == 0 or state.heard > gone.at:
+            return None
+        state.silent = True
+        return Score(gone.station, gone.sensor, self.name, self.version, gone.at, 1.0, gone.reason)
 
     def dump(self, state: State) -> bytes:
         """The state as msgpack, about 25 bytes."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pantau import registry
 from pantau.city import City, DatedLadder
+from pantau.cityfolder.bridges import read_feeds
 from pantau.cityfolder.cells import NAME
 from pantau.cityfolder.ladders import crowd_ladders, read_ladders, read_rules
 from pantau.cityfolder.links import check_groups, read_links, with_own_groups
@@ -29,6 +30,7 @@ def load(
     *,
     formats: Collection[str] | None = None,
     channels: Collection[str] | None = None,
+    bridges: Collection[str] | None = None,
 ) -> City:
     """Read and check a city's folder.
 
@@ -36,13 +38,14 @@ def load(
         kinds: by name; those of ``pantau/kinds`` and of entry points when not given.
         formats: names of the payload formats, to check the bindings with.
         channels: names of the channels, to check the recipients with.
+        bridges: names of the bridges, to check the feeds with.
 
     Raises:
         ConfigError: with every mistake of the whole folder, ``file:line: found, expected; what to do``.
     """
     problems = Problems(folder, FILES)
     bodies = _read_files(folder, problems)
-    city = _assemble(folder.resolve().name, bodies, kinds, (formats, channels), problems)
+    city = _assemble(folder.resolve().name, bodies, kinds, (formats, channels, bridges), problems)
     problems.raise_all()
     return city
 
@@ -51,12 +54,12 @@ def _assemble(
     id: str,
     bodies: Mapping[str, bytes | None],
     kinds: dict[str, Kind] | None,
-    plugins: tuple[Collection[str] | None, Collection[str] | None],
+    plugins: tuple[Collection[str] | None, Collection[str] | None, Collection[str] | None],
     problems: Problems,
 ) -> City:
     if kinds is None:
         kinds = registry.find("pantau.kinds", "KIND", Kind, "name")
-    formats, channels = plugins
+    formats, channels, bridges = plugins
     tables = {file: read_table(file, bodies[file], problems) for file in SCHEMAS}
     codes, ids = tables["areas.csv"].keys, tables["stations.csv"].keys
     settings, toml = read_settings(_text(FILE, bodies, problems), id, kinds, formats, problems)
@@ -94,6 +97,7 @@ def _assemble(
         holidays=read_calendar(tables["calendar.csv"]),
         density_limits=settings.density_limits,
         last_resort=settings.last_resort,
+        feeds=read_feeds(toml, ids, bridges),
         exercise=settings.exercise,
         sources=settings.sources,
         folder_hash=_hash(bodies),

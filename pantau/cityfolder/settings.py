@@ -19,11 +19,12 @@ Words = tuple[str, str, str, str]
 KEYS: dict[str, tuple[str, ...]] = {
     "": (
         *("name", "timezone", "languages", "emergency_number", "last_resort", "exercise"),
-        *("ladder", "crowd", "label", "advice", "binding", "sources"),
+        *("ladder", "crowd", "label", "advice", "binding", "bridge", "sources"),
     ),
     "ladder": ("boundary", "deadband", "hold_min"),
     "crowd": ("density_per_m2", "advice"),
     "binding": ("topic", "format", "options"),
+    "bridge": ("name", "kind", "url", "every_s", "stations", "contact", "options"),
 }
 """Keys of the file by table; those of ``label``, ``advice`` and ``crowd.advice`` are the city's languages."""
 

@@ -1,6 +1,6 @@
-"""GET /api/v1/stations/{id}/readings: history, raw or downsampled, as JSON or CSV."""
+"""GET /api/v1/stations/{id}/readings: history, raw or downsampled, as JSON, CSV or Parquet."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
 from fastapi import APIRouter, Query, Request
@@ -34,7 +34,7 @@ class Span(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Rows of an answer, oldest first, and where the next page starts (None: this is the last)."""
+    """Rows of an answer, oldest first, each beginning with its instant (ms); where the next page starts, or None."""
 
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
@@ -51,15 +51,13 @@ async def readings(  # noqa: PLR0913, PLR0917 - the query parameters of design.m
     every: Annotated[
         Duration | None, Query(description="downsample: ISO 8601 duration, PT10M, PT1H, P1D")
     ] = None,
-    format: Annotated[Literal["json", "csv", "parquet"], Query(description="json or csv")] = "json",
+    format: Annotated[Literal["json", "csv", "parquet"], Query(description="json, csv or parquet")] = "json",
     sensor: Annotated[str | None, Query(description="one sensor; raw: all if left out")] = None,
 ) -> Response:
     """Raw readings with their flags, or min, mean, max and count of each interval."""
     station = station_named(service, id)
     end = service.clock.now() + 1 if end is None else end
     start = max(0, end - DAY_MS) if start is None else start
-    if format == "parquet":
-        raise Problem(400, "format: parquet is not in this version; expected json or csv")
     if start >= end:
         raise Problem(400, f"start ({rfc3339(start)}) must lie before end ({rfc3339(end)})")
     span = Span(station, start, end, sensor)
@@ -71,8 +69,7 @@ async def readings(  # noqa: PLR0913, PLR0917 - the query parameters of design.m
         else str(request.url.include_query_params(start=rows.next_start, end=end))
     )
     headers = {"Link": f'<{link}>; rel="next"'} if link else {}
-    answer = _csv if format == "csv" else _json
-    return await blocking(answer, request, service, span, rows, every, headers)
+    return await blocking(_FORMS[format], request, service, span, rows, every, headers)
 
 
 async def _raw(service: Service, span: Span) -> Rows:
@@ -84,7 +81,7 @@ async def _raw(service: Service, span: Span) -> Rows:
     next_start = None
     if len(found) > PAGE:
         found, next_start = _whole_instants(found)
-    rows = [(rfc3339(r.observed_at), r.sensor, r.value, r.flag, r.reason) for r in found]
+    rows = [(r.observed_at, r.sensor, r.value, r.flag, r.reason) for r in found]
     return Rows(("observed_at", "sensor", "value", "flag", "flag_reason"), rows, next_start)
 
 
@@ -106,7 +103,7 @@ async def _buckets(service: Service, span: Span, step: int) -> Rows:
         service.board.downsampled,
         station.id, station.kind, start=span.start, end=end, every_ms=step, sensor=sensor,
     )  # fmt: skip
-    rows = [(rfc3339(b["at"]), sensor, b["min"], b["mean"], b["max"], b["count"]) for b in found]
+    rows = [(b["at"], sensor, b["min"], b["mean"], b["max"], b["count"]) for b in found]
     return Rows(("at", "sensor", "min", "mean", "max", "count"), rows, end if end < span.end else None)
 
 
@@ -118,7 +115,7 @@ def _first_sensor(service: Service, station: Station) -> str:
 def _json(
     request: Request, service: Service, span: Span, rows: Rows, every: str | None, headers: dict[str, str]
 ) -> Response:
-    readings = [dict(zip(rows.columns, row, strict=True)) for row in rows.rows]
+    readings = [dict(zip(rows.columns, (rfc3339(row[0]), *row[1:]), strict=True)) for row in rows.rows]
     if every is None:
         for row in readings:
             row["flag_reason"] = row["flag_reason"] or None
@@ -141,11 +138,34 @@ def _csv(
     del every
     unit = service.city.kinds[span.station.kind].unit
     lines = [",".join(("station", *rows.columns, "unit"))]
-    lines += [",".join(_field(cell) for cell in (span.station.id, *row, unit)) for row in rows.rows]
+    lines += [
+        ",".join(_field(cell) for cell in (span.station.id, rfc3339(row[0]), *row[1:], unit))
+        for row in rows.rows
+    ]
     body = ("\r\n".join(lines) + "\r\n").encode()
-    name = f"pantau-{span.station.id}.csv"
-    headers = headers | {"Content-Disposition": f'attachment; filename="{name}"'}
-    return cached(request, body, "text/csv; charset=utf-8; header=present", max_age=5, headers=headers)
+    return _file(request, body, "text/csv; charset=utf-8; header=present", f"{span.station.id}.csv", headers)
+
+
+def _parquet(
+    request: Request, service: Service, span: Span, rows: Rows, every: str | None, headers: dict[str, str]
+) -> Response:
+    from status.parquet import parquet_bytes  # noqa: PLC0415 - pyarrow is loaded where somebody asks for it
+
+    del every
+    unit = service.city.kinds[span.station.kind].unit
+    body = parquet_bytes(
+        ("station", *rows.columns, "unit"), [(span.station.id, *row, unit) for row in rows.rows]
+    )
+    return _file(request, body, "application/vnd.apache.parquet", f"{span.station.id}.parquet", headers)
+
+
+def _file(request: Request, body: bytes, media_type: str, name: str, headers: dict[str, str]) -> Response:
+    """An answer that a browser saves."""
+    headers = headers | {"Content-Disposition": f'attachment; filename="pantau-{name}"'}
+    return cached(request, body, media_type, max_age=5, headers=headers)
+
+
+_FORMS: dict[str, Callable[..., Response]] = {"json": _json, "csv": _csv, "parquet": _parquet}
 
 
 def _field(cell: object) -> str:

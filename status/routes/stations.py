@@ -9,6 +9,7 @@ from pantau.city import Link
 from pantau.forms import rfc3339
 from pantau.record import LatestRecord, ScoreRecord
 from pantau.station import Station
+from status.board import Counting
 from status.service import At, Service, blocking, station_named
 from status.snapshot import feature
 from status.wire import cached, json_answer
@@ -41,6 +42,7 @@ async def station(request: Request, id: str, service: At) -> Response:
     found = station_named(service, id)
     snapshot = await service.watch.snapshot()
     scores = await blocking(service.board.scores, id)
+    devices = await blocking(service.board.devices, id)
     more = {
         "as_of": rfc3339(snapshot.as_of),
         "cadence_s": found.cadence_ms // 1000,
@@ -48,6 +50,7 @@ async def station(request: Request, id: str, service: At) -> Response:
         "links": _links(service, found),
         "sensors": [_sensor(record) for record in service.watch.stations.records(id)],
         "scores": [_score(record) for record in scores],
+        "devices": [_device(counting) for counting in devices],
         "forecast": None,
         "warns": list(service.city.warns.get(id, ())),
         "area_m2": found.area_m2,
@@ -110,6 +113,11 @@ def _sensor(record: LatestRecord) -> dict[str, Any]:
         "severity": record.severity,
         "manual": record.source != "device",
     }
+
+
+def _device(counting: Counting) -> dict[str, Any]:
+    gap = counting.last_gap_at
+    return counting._asdict() | {"last_gap_at": None if gap is None else rfc3339(gap)}
 
 
 def _score(record: ScoreRecord) -> dict[str, Any]:

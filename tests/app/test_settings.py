@@ -117,7 +117,7 @@ def test_a_file_that_gives_no_secret_is_a_problem(tmp_path: Path, content: bytes
 def test_every_variable_may_come_from_a_file(tmp_path: Path, name: str) -> None:
     good = {"PANTAU_CITY": CITY, **INFLUX, "PANTAU_MQTT_URL": "mqtt://a", "PANTAU_DATABASE_URL": "sqlite:///x",
             "PANTAU_HTTP": "a:1", "PANTAU_DATA": "d", "PANTAU_CLOCK": "2026-01-01T00:00:00Z,1,0",
-            "PANTAU_RECORDINGS": "r"}  # fmt: skip
+            "PANTAU_RECORDINGS": "r", "PANTAU_MQTT_ADMIN_URL": "mqtt://admin:x@a"}  # fmt: skip
     (tmp_path / "value").write_text(good[name], encoding="utf-8")
     from_file = {key: value for key, value in good.items() if key != name} | {
         f"{name}_FILE": str(tmp_path / "value")

@@ -71,29 +71,21 @@ def test_a_timer_that_was_cancelled_does_not_come_due(states: States) -> None:
 
 def test_only_groups_that_changed_are_saved_and_only_once(states: States) -> None:
     engine = fresh_database()
+    states.sweep.every_s = 0
     states.of("a")
     states.of("b")
-    states.note_timers()
     with unit_of_work(engine) as connection:
         assert states.save(connection, 1) == 2
-    states.saved()
+    states.note_timers()
     states.of("b")
     with unit_of_work(engine) as connection:
         assert states.save(connection, 2) == 1
         query = select(snapshots.c.key, snapshots.c.pos).order_by(snapshots.c.key)
         assert connection.execute(query).all() == [("a", 1), ("b", 2)]
         assert cursor(connection, "snapshot") == 2
-    states.saved()
+    states.note_timers()
     with unit_of_work(engine) as connection:
         assert states.save(connection, 3) == 0
-
-
-def test_what_was_saved_but_not_committed_is_saved_again(states: States) -> None:
-    engine = fresh_database()
-    states.of("a")
-    for _ in range(2):
-        with unit_of_work(engine) as connection:
-            assert states.save(connection, 1) == 1
 
 
 def test_peeking_makes_no_state(states: States) -> None:

@@ -13,7 +13,7 @@ STRINGS = {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
 PORT = {"type": "string", "pattern": r"^((\d{1,3}\.){3}\d{1,3}:)?\d{1,5}:\d{1,5}(/(tcp|udp))?$"}
 NAME = r"^[a-zA-Z0-9._-]+$"
 
-HEALTHCHECK = {
+ASKED = {
     "type": "object",
     "additionalProperties": False,
     "required": ["test", "interval", "timeout", "retries", "start_period"],
@@ -32,6 +32,8 @@ HEALTHCHECK = {
         "retries": {"type": "integer", "minimum": 1},
     },
 }
+# A tool that is run once has nothing to be asked.
+HEALTHCHECK = {"oneOf": [ASKED, {"const": {"disable": True}}]}
 
 SERVICE = {
     "type": "object",
@@ -47,6 +49,8 @@ SERVICE = {
             "additionalProperties": False,
             "properties": {"context": {"type": "string"}, "dockerfile": {"type": "string"}},
         },
+        "profiles": STRINGS,
+        "entrypoint": {"type": "array", "items": {"type": "string"}, "minItems": 1},
         "command": {"type": "array", "items": {"type": "string"}, "minItems": 1},
         "restart": {"enum": ["no", "always", "on-failure", "unless-stopped"]},
         "init": {"type": "boolean"},

@@ -114,26 +114,39 @@ def test_no_secret_stands_in_the_file_and_none_has_a_default() -> None:
 
 
 def test_secret_files_are_the_ones_that_the_tool_makes(tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        str(ROOT / "tools" / "make_secrets.py"),
-        str(tmp_path / "s"),
-        "--device",
-        "depok",
-    ]
+    command = [sys.executable, str(ROOT / "tools" / "make_secrets.py"), str(tmp_path / "s")]
     subprocess.run(command, check=True, capture_output=True)
     made = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "s").iterdir()}
     for secret in compose()["secrets"].values():
         assert Path(secret["file"]).name in made
-    assert "depok:$7$" in made["mosquitto_passwd"]
     assert made["postgres_password"].strip() in made["database_url"]
     assert made["mqtt_password"].strip() in made["mqtt_url"]
-    # Again: nothing is overwritten, a device is added.
-    subprocess.run([*command[:-1], "manggarai"], check=True, capture_output=True)
+    assert made["mqtt_admin_password"].strip() in made["mqtt_admin_url"]
+    (tmp_path / "s" / "influx_token").unlink()
+    subprocess.run(
+        command, check=True, capture_output=True
+    )  # again: nothing is overwritten, what is missing is made
     again = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "s").iterdir()}
-    assert {name for name in made if made[name] != again[name]} == {"mosquitto_passwd", "devices.csv"}
-    assert again["mosquitto_passwd"].startswith(made["mosquitto_passwd"])
-    assert subprocess.run([*command[:-1], "status"], capture_output=True, check=False).returncode != 0
+    assert {name for name in made if made[name] != again[name]} == {"influx_token"}
+
+
+def test_only_the_tool_has_the_brokers_administrator() -> None:
+    holders = [name for name, secret in each("secrets") if "admin" in str(secret)]
+    assert holders == ["tool"]
+    assert services()["tool"]["profiles"] == ["tool"]  # never started by `up`
+    words = CliRunner().invoke(make_cli(), [*services()["tool"]["command"], "--help"])
+    assert words.exit_code == 0
+
+
+def test_the_brokers_first_users_are_put_where_its_configuration_looks_for_them() -> None:
+    start = services()["mosquitto"]["command"][-1]
+    config = (ROOT / "mosquitto" / "mosquitto.conf").read_text(encoding="utf-8")
+    file = re.search(r"^plugin_opt_config_file (\S+)$", config, re.MULTILINE)
+    assert file
+    assert start.count(file[1]) == 2
+    assert "-m 600" in start
+    assert "/run/secrets/dynamic_security" in start
+    assert "dynamic_security" in services()["mosquitto"]["secrets"]
 
 
 def test_secrets_that_are_read_are_given() -> None:
@@ -168,9 +181,9 @@ def test_commands_exist() -> None:
 
 
 def test_every_part_runs_once() -> None:
-    assert sorted(
-        service["command"][-1] for service in services().values() if "command" in service
-    ) == sorted(PARTS)
+    assert sorted(service["command"][-1] for name, service in services().items() if name in OURS) == sorted(
+        PARTS
+    )
 
 
 def test_paths_exist_in_the_project() -> None:
@@ -193,13 +206,14 @@ def test_addresses_and_ports_meet() -> None:
         == services()["influxdb"]["environment"]["DOCKER_INFLUXDB_INIT_BUCKET"]
     )
     config = (ROOT / "mosquitto" / "mosquitto.conf").read_text(encoding="utf-8")
-    listener = re.search(r"^listener (\d+)$", config, re.MULTILINE)
-    assert listener
-    assert services()["mosquitto"]["ports"] == [f"{listener[1]}:{listener[1]}"]
-    assert f":{int(listener[1]):04X} 01 " in services()["ingest"]["healthcheck"]["test"][-1]
+    devices, ours = re.findall(r"^listener (\d+)$", config, re.MULTILINE)
+    assert services()["mosquitto"]["ports"] == [
+        f"{devices}:{devices}"
+    ]  # ours is reached from our network alone
+    assert f":{int(ours):04X} 01 " in services()["ingest"]["healthcheck"]["test"][-1]
+    assert f"-p {ours} " in services()["mosquitto"]["healthcheck"]["test"][-1]
     targets = {volume.split(":")[1] for volume in services()["mosquitto"]["volumes"]}
-    targets |= {item["target"] for item in services()["mosquitto"]["secrets"] if isinstance(item, dict)}
-    for path in re.findall(r"^(?:password_file|acl_file|persistence_location) (\S+)$", config, re.MULTILINE):
+    for path in re.findall(r"^(?:include_dir|persistence_location) (\S+)$", config, re.MULTILINE):
         assert path.rstrip("/") in targets, f"mosquitto.conf names {path}, which is not mounted"
 
 

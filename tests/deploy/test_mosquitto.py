@@ -1,120 +1,55 @@
-"""The shipped broker configuration, in a real mosquitto: it starts, and the ACL does what it says."""
+"""The shipped broker configuration, in a real mosquitto: it starts, and the plugin's roles do what they say."""
 
-import queue
+import json
 import re
-import secrets
-import threading
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from tests.peers import Broker, mosquitto
+from ingest.access import RESERVED, ROLES, first_config, problem_of_id, writes_of
+from ingest.dynsec import Credential, DynamicSecurity
+from tests.peers import SecuredBroker, secured
+from tests.peers.device import NOT_AUTHORIZED, device, knock
 from tests.peers.process import ROOT
-from tools.make_secrets import RESERVED, mosquitto_hash
+from tests.peers.secured import FOLDER
 
 pytestmark = pytest.mark.real
 
-FOLDER = ROOT / "mosquitto"
 PROFILES = ("mosquitto.conf", "durable.conf")
-PASSWORD = secrets.token_urlsafe()
-USERS = ("pantau", "partner", "depok", "manggarai", "health", "status", "alert", "public")
-
-NOT_AUTHORIZED = 135  # MQTT 5, a publish or a connection
-WAIT = 10.0
-
-
-def rewritten(profile: str) -> str:
-    """The shipped file with the container's paths and port replaced, nothing else."""
-    text = (FOLDER / profile).read_text(encoding="utf-8")
-    text, ports = re.subn(r"^listener 1883$", "listener {port} 127.0.0.1", text, flags=re.MULTILINE)
-    assert ports == 1
-    text = text.replace("/mosquitto/config/passwd", "{home}/passwd").replace("/mosquitto/data/", "{home}/")
-    return text.replace("/mosquitto/config/acl", str(FOLDER / "acl"))
-
-
-@contextmanager
-def running(profile: str, tmp_path: Path) -> Iterator[Broker]:
-    passwd = tmp_path / "passwd"
-    passwd.write_text("".join(f"{user}:{mosquitto_hash(PASSWORD)}\n" for user in USERS), encoding="utf-8")
-    with mosquitto(config=rewritten(profile).replace("{home}/passwd", str(passwd))) as broker:
-        yield broker
+PASSWORD = "invented"
+OWN = writes_of("contoh", "water_level", "depok")
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with running("mosquitto.conf", tmp_path_factory.mktemp("broker")) as peer:
+def broker() -> Iterator[SecuredBroker]:
+    with secured() as peer:
+        with DynamicSecurity(peer.admin_url) as admin:
+            admin.add(Credential(id="depok", role="device", write=OWN), PASSWORD)
+            admin.add(Credential(id="screen", role="partner"), PASSWORD)
+            radar = writes_of("contoh", "water_level", "depok", "radar")
+            admin.add(Credential(id="radar", role="device", write=radar), PASSWORD)
         yield peer
 
 
-@contextmanager
-def connected(broker: Broker, user: str | None, password: str = PASSWORD) -> Iterator[tuple[Client, int]]:
-    """A client and the reason code of its connection."""
-    client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
-    if user is not None:
-        client.username_pw_set(user, password)
-    answers: queue.Queue[int] = queue.Queue()
-    client.on_connect = lambda _client, _userdata, _flags, reason, _properties: answers.put(reason.value)
-    client.reconnect_delay_set(60, 60)  # a refused client must not knock again
-    client.connect(broker.host, broker.port)
-    client.loop_start()
-    try:
-        yield client, answers.get(timeout=WAIT)
-    finally:
-        client.disconnect()
-        client.loop_stop()
-
-
-def publish(broker: Broker, user: str, topic: str) -> int:
-    """Reason code of a QoS 1 publish by that user; 0 or 16 (nobody subscribed) is accepted."""
-    with connected(broker, user) as (client, _):
-        reasons: queue.Queue[int] = queue.Queue()
-        client.on_publish = lambda _client, _userdata, _mid, reason, _properties: reasons.put(reason.value)
-        client.publish(topic, b"1", qos=1)
-        return reasons.get(timeout=WAIT)
-
-
-def accepted(broker: Broker, user: str, topic: str) -> bool:
-    code = publish(broker, user, topic)
-    assert code in {0, 16, NOT_AUTHORIZED}
-    return code != NOT_AUTHORIZED
-
-
-def received(broker: Broker, user: str, topics: dict[str, str]) -> set[str]:
-    """Which of the topics (topic: by whom it is published) that user gets who subscribes to everything."""
-    got: set[str] = set()
-    with ExitStack() as stack:
-        reader, _ = stack.enter_context(connected(broker, user))
-        subscribed, complete = threading.Event(), threading.Event()
-        reader.on_subscribe = lambda *_: subscribed.set()
-
-        def keep(_client: Client, _userdata: object, message: MQTTMessage) -> None:
-            got.add(message.topic)
-            if message.topic == "pantau/v1/contoh/public/end":
-                complete.set()
-
-        reader.on_message = keep
-        reader.subscribe("#", qos=1)
-        assert subscribed.wait(WAIT)
-        for topic, writer in topics.items():
-            assert accepted(broker, writer, topic), f"{writer} could not write {topic}"
-        # What comes after all others has overtaken nothing: then everything that would come has come.
-        assert accepted(broker, "pantau", "pantau/v1/contoh/public/end")
-        complete.wait(2.0)
-    return got - {"pantau/v1/contoh/public/end"}
+def url(broker: SecuredBroker, user: str) -> str:
+    if user == "pantau":
+        return broker.url
+    return broker.admin_url if user == "admin" else broker.url_for(user, PASSWORD)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_starts_and_serves(profile: str, tmp_path: Path) -> None:
-    with running(profile, tmp_path) as broker:
-        assert accepted(broker, "depok", "pantau/v1/contoh/water_level/depok")
-        assert not re.search(r"error|unknown|deprecat", broker.output(), re.IGNORECASE), broker.output()
-        broker.stop()
-        assert (broker.home / "mosquitto.db").exists(), "the profile does not save"
-        broker.start()
+def test_starts_saves_and_serves(profile: str) -> None:
+    with secured(profile=profile) as broker:
+        with device(broker.url) as pantau:
+            assert pantau.may_write("pantau/v1/contoh/public/health")
+        said = broker.peer.output().replace("<unknown>", "")  # whoever looked whether it is up
+        assert not re.search(r"error|unknown|deprecat", said, re.IGNORECASE)
+        broker.peer.stop()
+        assert (broker.peer.home / "mosquitto.db").exists(), "the profile does not save"
+        broker.peer.start()
 
 
 def test_the_profiles_differ_in_the_saving_alone() -> None:
@@ -127,10 +62,19 @@ def test_the_profiles_differ_in_the_saving_alone() -> None:
     assert all(line.startswith("autosave_") for line in different)
 
 
-def test_anonymous_and_wrong_passwords_are_refused(broker: Broker) -> None:
-    for user, password in ((None, ""), ("depok", "wrong"), ("nobody", PASSWORD)):
-        with connected(broker, user, password) as (_, code):
-            assert code == NOT_AUTHORIZED
+@pytest.mark.parametrize("port", ["devices", "service"])
+def test_anonymous_and_wrong_passwords_are_refused(broker: SecuredBroker, port: str) -> None:
+    number = broker.port if port == "devices" else broker.peer.port
+    assert knock(None, broker.host, number) == NOT_AUTHORIZED
+    for user, password in (("depok", "wrong"), ("nobody", PASSWORD), ("pantau", "wrong"), ("admin", "admin")):
+        assert knock(f"mqtt://{user}:{password}@{broker.host}:{number}") == NOT_AUTHORIZED
+
+
+def test_refusals_are_in_the_log_the_only_place_where_mosquitto_2_0_tells_of_them() -> None:
+    with secured("sys_interval 1") as broker:
+        knock(broker.url_for("depok", "wrong"))
+        refused = [line for line in broker.peer.output().splitlines() if "not authorised" in line]
+        assert len(refused) == 1
 
 
 @pytest.mark.parametrize(
@@ -138,38 +82,104 @@ def test_anonymous_and_wrong_passwords_are_refused(broker: Broker) -> None:
     [
         ("depok", "pantau/v1/contoh/water_level/depok", True),
         ("depok", "pantau/v1/contoh/water_level/depok/radar", True),
-        ("depok", "pantau/v1/contoh/crowd_count/depok", True),
+        ("depok", "pantau/v1/contoh/crowd_count/depok", False),
         ("depok", "pantau/v1/contoh/water_level/manggarai", False),
         ("depok", "pantau/v1/contoh/water_level/manggarai/depok", False),
         ("depok", "pantau/v1/contoh/water_level/depok/a/b", False),
+        ("depok", "pantau/v1/lain/water_level/depok", False),
         ("depok", "pantau/v1/contoh/public/status/depok", False),
-        ("depok", "pantau/v1/contoh/public/depok", False),
         ("depok", "pantau/v2/contoh/water_level/depok", False),
+        ("depok", "pantau/doctor/x", False),
         ("depok", "something/else", False),
         ("depok", "$SYS/broker/uptime", False),
-        ("health", "pantau/v1/contoh/public/health", False),
-        ("status", "pantau/v1/contoh/public/status/depok", False),
-        ("alert", "pantau/v1/contoh/public/alert/flood", False),
-        ("partner", "pantau/v1/contoh/public/status/depok", False),
-        ("partner", "pantau/v1/contoh/water_level/partner", False),
-        ("partner", "pantau/v1/contoh/water_level/partner/main", False),
-        ("pantau", "pantau/v1/contoh/public/status/depok", True),
-        ("pantau", "pantau/v1/contoh/public/health", True),
+        ("depok", "$CONTROL/dynamic-security/v1", False),
+        ("radar", "pantau/v1/contoh/water_level/depok/radar", True),
+        ("radar", "pantau/v1/contoh/water_level/depok", False),
+        ("screen", "pantau/v1/contoh/public/status/depok", False),
+        ("screen", "pantau/v1/contoh/water_level/screen", False),
         ("pantau", "pantau/v1/contoh/public/alert/flood/31.74", True),
-        ("pantau", "pantau/v1/contoh/water_level/depok", False),
+        ("pantau", "pantau/v1/contoh/water_level/depok", True),  # `pantau refused retry`
+        ("pantau", "$CONTROL/dynamic-security/v1", False),
+        ("admin", "pantau/v1/contoh/water_level/depok", False),
+        ("admin", "pantau/v1/contoh/public/health", False),
     ],
 )
-def test_writes(broker: Broker, user: str, topic: str, allowed: bool) -> None:
-    assert accepted(broker, user, topic) is allowed
+def test_writes(broker: SecuredBroker, user: str, topic: str, allowed: bool) -> None:
+    with device(url(broker, user)) as one:
+        assert one.may_write(topic) is allowed
 
 
-def test_names_that_mean_something_are_never_given_to_devices() -> None:
-    assert {"public", "status", "alert", "health", "pantau", "partner"} <= RESERVED
+@pytest.mark.parametrize(
+    ("user", "pattern", "allowed"),
+    [
+        ("depok", "pantau/v1/contoh/water_level/depok", False),
+        ("depok", "pantau/v1/contoh/public/#", False),
+        ("depok", "#", False),
+        ("depok", "$SYS/#", False),
+        ("screen", "pantau/v1/contoh/public/#", True),
+        ("screen", "pantau/v1/+/public/status/+", True),
+        ("screen", "pantau/v1/contoh/#", False),
+        ("screen", "#", False),
+        ("screen", "$SYS/#", False),
+        ("pantau", "pantau/v1/contoh/water_level/+", True),
+        ("pantau", "frigate/+/person", True),
+        ("pantau", "$SYS/#", True),
+        ("pantau", "$CONTROL/#", False),
+        ("admin", "pantau/v1/contoh/water_level/+", False),
+    ],
+)
+def test_reads(broker: SecuredBroker, user: str, pattern: str, allowed: bool) -> None:
+    with device(url(broker, user)) as one:
+        assert one.may_read(pattern) is allowed
 
 
-def test_who_reads_what(broker: Broker) -> None:
-    public = {"pantau/v1/contoh/public/status/depok": "pantau"}
-    device = {"pantau/v1/contoh/water_level/depok": "depok"}
-    assert received(broker, "partner", public | device) == set(public)
-    assert received(broker, "pantau", public | device) == set(public | device)
-    assert received(broker, "manggarai", public | device) == set()
+def test_a_partner_hears_what_is_public_and_a_foreign_topic_reaches_nobody(broker: SecuredBroker) -> None:
+    with (
+        device(url(broker, "screen")) as screen,
+        device(url(broker, "pantau")) as pantau,
+        device(url(broker, "depok")) as depok,
+    ):
+        assert screen.may_read("pantau/v1/contoh/public/#")
+        assert pantau.may_read("pantau/v1/contoh/#")
+        assert depok.may_write(OWN[0])
+        assert not depok.may_write("pantau/v1/contoh/water_level/manggarai")
+        assert pantau.may_write("pantau/v1/contoh/public/end")
+        # What comes after all others has overtaken nothing: then everything that would come has come.
+        assert screen.waits_for("pantau/v1/contoh/public/end")
+        assert pantau.waits_for("pantau/v1/contoh/public/end")
+        assert screen.got == ["pantau/v1/contoh/public/end"]
+        assert pantau.got == [OWN[0], "pantau/v1/contoh/public/end"]
+
+
+def test_nobody_takes_over_the_session_of_pantau_by_its_client_id(broker: SecuredBroker) -> None:
+    with device(broker.url, client_id="pantau-contoh") as pantau:
+        with device(url(broker, "depok"), client_id="pantau-contoh") as thief:
+            assert thief.code == 0
+            assert thief.may_write(OWN[0])
+        assert pantau.may_write("pantau/v1/contoh/public/health")
+        assert pantau.ended.empty()
+
+
+def test_of_a_copied_credential_only_one_is_connected(broker: SecuredBroker) -> None:
+    with device(url(broker, "depok"), client_id="a") as first, device(url(broker, "depok"), client_id="b"):
+        assert first.ended.get(timeout=5) != 0
+
+
+def test_names_of_the_installation_are_never_given_to_devices() -> None:
+    assert set(ROLES) <= RESERVED
+    assert all(problem_of_id(name) for name in (*RESERVED, "pantau-contoh", "a/b", "+", "", "x" * 65))
+    assert not problem_of_id("depok-1.radar_2")
+
+
+def test_secrets_make_the_brokers_first_users(tmp_path: Path) -> None:
+    program = [sys.executable, "-I", str(ROOT / "tools" / "make_secrets.py"), str(tmp_path / "s")]
+    subprocess.run(program, check=True, capture_output=True)
+    users = json.loads((tmp_path / "s" / "dynamic-security.json").read_text(encoding="utf-8"))
+    assert {client["username"] for client in users["clients"]} == {"admin", "pantau"}
+    assert users["defaultACLAccess"] == first_config({})["defaultACLAccess"]
+    assert not any(
+        users["defaultACLAccess"][right] for right in users["defaultACLAccess"] if right != "unsubscribe"
+    )
+    for name in ("dynamic-security.json", "mqtt_admin_url", "mqtt_admin_password"):
+        assert (tmp_path / "s" / name).stat().st_mode & 0o077 == 0
+    assert (tmp_path / "s").stat().st_mode & 0o077 == 0

@@ -24,6 +24,7 @@ from app.cli import make_cli
 from app.clock import RealClock
 from app.health import Health
 from app.settings import KNOWN, load_settings
+from ingest.bridge import Bridge
 from ingest.format import Format
 from ingest.store.tables import metadata as ingest_tables
 from models.detector import Detector
@@ -48,6 +49,7 @@ API = TEXT[ROOT / "docs" / "api.md"]
 PLUGINS = [
     ("pantau.kinds", "KIND", Kind, "name"),
     ("ingest.formats", "FORMAT", Format, "name"),
+    ("ingest.bridges", "BRIDGE", Bridge, "name"),
     ("models.detectors", "DETECTOR", Detector, "name"),
     ("alerts.channels", "CHANNEL", Channel, "name"),
     ("alerts.texts", "TEXT", Text, "language"),

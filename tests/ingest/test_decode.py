@@ -128,12 +128,15 @@ def test_all_mistakes_in_bindings_are_told_at_once() -> None:
             )
         )
     assert [line.split(": ", 3)[3] for line in caught.value.problems] == [
-        "format 'morse' is none of frigate, native",
+        f"format 'morse' is none of {', '.join(all_formats())}",
         "format native has no options, found zones: remove them",
-        "format frigate has no option 'objects': use zones, object, prefix",
-        "format frigate: zone 'x' names station 'nowhere', which is not in stations.csv",
-        "format frigate: zone 'y' names station '116' of kind water_level, not crowd_count",
-        'format frigate needs zones = {frigate_zone = "station-id"}',
+        (
+            "format frigate has no option 'objects': "
+            "use zones, object, prefix, cameras, source, without, forget_s, learn_s"
+        ),
+        "format frigate: zones: 'x' names station 'nowhere', which is not in stations.csv",
+        "format frigate: zones: 'y' names station '116' of kind water_level, not crowd_count",
+        'format frigate: zones is needed: {their_name = "station-id" or "station-id/sensor"}, found None',
     ]
 
 

@@ -16,6 +16,7 @@ from tests.peers.browser import chromium
 from tests.peers.influx import Influx, influxd
 from tests.peers.postgres import Postgres, postgres
 from tests.peers.process import Peer, free_port, missing, program
+from tests.peers.secured import SecuredBroker, secured
 from tests.peers.service import Pantau, pantau, service
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Pantau",
     "Peer",
     "Postgres",
+    "SecuredBroker",
     "chromium",
     "free_port",
     "influxd",
@@ -32,5 +34,6 @@ __all__ = [
     "pantau",
     "postgres",
     "program",
+    "secured",
     "service",
 ]

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.peers.process import Peer, folder, free_port, program
@@ -32,7 +32,11 @@ class Broker(Peer):
 
 @contextlib.contextmanager
 def mosquitto(
-    *settings: str, persistence: bool = False, config: str | None = None, port: int | None = None
+    *settings: str,
+    persistence: bool = False,
+    config: str | None = None,
+    port: int | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> Iterator[Broker]:
     """Runs mosquitto.
 
@@ -41,6 +45,7 @@ def mosquitto(
         persistence: whether queues and retained messages outlive an orderly ``stop()``.
         config: a whole configuration instead; ``{home}`` and ``{port}`` in it are replaced.
         port: a fixed port, for a test where the broker comes later than its clients.
+        files: further files for the broker's folder, by name.
     """
     binary = program("mosquitto", "tools/apt-peers installs it")
     with folder("mosquitto") as home:
@@ -56,6 +61,9 @@ def mosquitto(
             config += (
                 "\nuser root\n"  # else it becomes user `mosquitto`, who may not write to the test's folder
             )
+        for name, content in (files or {}).items():
+            (home / name).parent.mkdir(exist_ok=True)
+            (home / name).write_text(content, encoding="utf-8")
         broker = Broker(home, port, binary, config)
         broker.start()
         try:

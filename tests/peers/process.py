@@ -3,6 +3,7 @@
 import atexit
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -45,11 +46,16 @@ def built(tool: str) -> str:
 
 
 def free_port() -> int:
-    """A TCP port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A TCP port that was free a moment ago, below those that the kernel gives to outgoing connections.
+
+    One of those could be somebody's by the time that the server starts: with several brokers and thousands of
+    connections on one machine that happens.
+    """
+    while True:
+        port = 10_000 + secrets.randbelow(22_000)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextlib.contextmanager

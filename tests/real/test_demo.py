@@ -16,7 +16,7 @@ from app.clock import RealClock
 from app.demo import broker as demo_broker_module
 from app.demo.broker import demo_broker, find_mosquitto
 from app.demo.receivers import Inbox, mqtt_watcher
-from ingest.mqtt import PahoReceiver
+from ingest.reader import MqttReceiver
 from simulators.publish import MqttPublisher
 from tests.peers import pantau
 
@@ -194,11 +194,11 @@ def test_where_mosquitto_is_not_installed_the_wheels_broker_is_used_and_says_wha
 def test_the_brokers_listen_on_this_machine_only(tmp_path: Path) -> None:
     with demo_broker(tmp_path) as broker:
         assert broker.url.startswith("mqtt://127.0.0.1:")
-        receiver = PahoReceiver(broker.url, "test", ["x"], RealClock())
+        receiver = MqttReceiver(broker.url, "test", ["x"], RealClock())
         receiver.start()
         deadline = time.monotonic() + 10
         while not receiver.subscribed and time.monotonic() < deadline:
-            time.sleep(0.05)
+            receiver.take(0.05)
         assert receiver.subscribed
         receiver.stop()
         port = int(broker.url.rpartition(":")[2])

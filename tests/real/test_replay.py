@@ -14,13 +14,13 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from ingest.outbox import DiskOutbox
 from pantau import cityfolder
 from pantau.city import City
 from pantau.errors import Unavailable
 from simulators.fleet import Fleet
 from simulators.flood_event import read_event
 from simulators.load import LoadClient, Timed, numbered
-from simulators.outbox import DiskOutbox
 from simulators.publish import MqttPublisher
 from tests.peers import Broker, free_port, mosquitto
 

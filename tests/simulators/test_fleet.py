@@ -90,3 +90,28 @@ def test_a_packet_is_a_publish_at_qos_1_with_a_number_that_never_is_zero() -> No
     assert encode_publish(b"a/b", b"{}", 65_534)[7:9] == b"\xff\xff"
     assert encode_publish(b"a/b", b"{}", 65_535)[7:9] == b"\x00\x01"
     assert encode_publish(b"a/b", b"x" * 200, 0)[:3] == b"\x32\xcf\x01"
+
+
+def test_arrays_hold_the_same_readings_as_single_messages(jakarta: City) -> None:
+    plan = fleet(jakarta, count=40, each=50)
+    single: dict[str, list[dict[str, float]]] = {}
+    for topic, body in sent(plan):
+        single.setdefault(topic, []).append(body)
+    packed: dict[str, list[dict[str, float]]] = {}
+    arrays = list(plan.arrays(20))
+    for message in arrays:
+        bodies = json.loads(message.payload)
+        assert message.at == bodies[-1]["observed_at"]
+        packed.setdefault(message.topic.decode(), []).extend(bodies)
+    assert packed == single
+    assert len(arrays) == 40 * 3
+    assert {len(json.loads(message.payload)) for message in arrays} == {20, 22, 10, 11}
+
+
+def test_crossings_and_spikes_come_one_by_one(jakarta: City) -> None:
+    plan = fleet(jakarta, count=60, each=200)
+    crossings = [one.at for one in plan.crossings()]
+    spikes = [one.observed_at for one in plan.spikes()]
+    assert len(set(crossings)) == len(crossings) > 1
+    assert len({at // 1000 for at in spikes}) == len(spikes) > 1
+    assert max(crossings) < min(spikes)

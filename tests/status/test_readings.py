@@ -4,6 +4,7 @@ import csv
 import io
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from pantau.reading import Reading
@@ -51,6 +52,50 @@ def test_csv_always_has_its_header(site: Site) -> None:
         "flag_reason": "", "unit": "cm",
     }  # fmt: skip
     assert empty.text == "station,observed_at,sensor,value,flag,flag_reason,unit\r\n"
+
+
+def parquet(site: Site, **params: Any) -> tuple[pd.DataFrame, str]:
+    answer = site.client.get(URL, params={"format": "parquet", **params})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/vnd.apache.parquet"
+    assert answer.headers["content-disposition"].endswith(f'"pantau-{KATULAMPA}.parquet"')
+    return pd.read_parquet(io.BytesIO(answer.content)), answer.headers.get("link", "")
+
+
+def test_parquet_holds_what_csv_holds_with_types(site: Site) -> None:
+    found, _ = parquet(site)
+    answer = site.client.get(URL, params={"format": "csv"})
+    words = {"station": str, "flag_reason": str}
+    text = pd.read_csv(io.StringIO(answer.text), dtype=words, keep_default_na=False)
+    text["observed_at"] = pd.to_datetime(text["observed_at"])
+    assert list(found.columns) == list(text.columns)
+    assert len(found) == 100
+    pd.testing.assert_frame_equal(found, text, check_dtype=False)
+    assert str(found["observed_at"].dtype) == "datetime64[ms, UTC]"
+    assert (str(found["value"].dtype), str(found["flag"].dtype)) == ("float64", "int8")
+
+
+def test_parquet_without_rows_has_its_columns_and_types(site: Site) -> None:
+    found, _ = parquet(site, start="2000-01-01T00:00:00Z", end="2000-01-02T00:00:00Z")
+    assert (len(found), str(found["observed_at"].dtype)) == (0, "datetime64[ms, UTC]")
+    assert list(found.columns) == ["station", "observed_at", "sensor", "value", "flag", "flag_reason", "unit"]
+
+
+def test_parquet_of_buckets_and_of_pages(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, link = parquet(site, every="PT1H")
+    assert list(found.columns) == ["station", "at", "sensor", "min", "mean", "max", "count", "unit"]
+    assert (found["count"].sum(), link) == (100, "")
+    monkeypatch.setattr(route, "PAGE", 60)
+    first, link = parquet(site)
+    assert len(first) == 60
+    assert 'rel="next"' in link
+    assert "format=parquet" in link
+
+
+def test_who_has_the_parquet_file_gets_304(site: Site) -> None:
+    etag = site.client.get(URL, params={"format": "parquet"}).headers["etag"]
+    again = site.client.get(URL, params={"format": "parquet"}, headers={"If-None-Match": etag})
+    assert (again.status_code, again.content) == (304, b"")
 
 
 def test_a_reason_with_commas_and_quotes_survives_csv(site: Site) -> None:
@@ -113,7 +158,6 @@ def test_pages_of_buckets_never_split_a_bucket(site: Site, monkeypatch: pytest.M
         ({"every": "PT0S"}, 422, "PT10M"),
         ({"every": "P"}, 422, "PT10M"),
         ({"format": "xml"}, 422, "csv"),
-        ({"format": "parquet"}, 400, "csv"),
         ({"end": "99999999999999999"}, 422, "RFC 3339"),
     ],
 )

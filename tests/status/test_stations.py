@@ -10,6 +10,7 @@ import msgspec
 from app.clock import VirtualClock
 from pantau.city import City
 from status.api import create_app
+from status.board import Counting
 from tests.fakes_board import BoardInMemory, HealthInMemory
 from tests.status.client import running
 from tests.status.conftest import Site
@@ -139,6 +140,22 @@ def test_an_unknown_station_is_a_problem_that_says_where_to_look(site: Site) -> 
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
     assert "/api/v1/stations" in answer.json()["detail"]
+
+
+def test_a_station_tells_what_its_devices_lost(site: Site) -> None:
+    site.board.counting[MANGGARAI] = [Counting("main", 17, 0, 0, None), Counting("radar", 40, 3, 1, NOW)]
+    devices = site.client.get(f"/api/v1/stations/{MANGGARAI}").json()["properties"]["devices"]
+    assert devices == [
+        {"sensor": "main", "last_seq": 17, "missing": 0, "resets": 0, "last_gap_at": None},
+        {
+            "sensor": "radar",
+            "last_seq": 40,
+            "missing": 3,
+            "resets": 1,
+            "last_gap_at": "2014-01-29T15:30:00.000Z",
+        },
+    ]
+    assert site.client.get(f"/api/v1/stations/{KATULAMPA}").json()["properties"]["devices"] == []
 
 
 def test_every_sensor_is_told_on_the_stations_own_page(site: Site) -> None:

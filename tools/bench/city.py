@@ -1,11 +1,14 @@
-"""A city for load: as many gauges as wanted, each a river of its own with three limits, told to one operator."""
+"""A city for load: gauges, each a river of its own with three limits, and crowd zones, all told to one operator."""
 
 from pathlib import Path
 
 from pantau import cityfolder
 from pantau.city import City
 
-__all__ = ["make_city"]
+__all__ = ["FIRST_LIMIT_CM", "make_city"]
+
+FIRST_LIMIT_CM = 200
+"""Of every gauge; the others are 270 and 350."""
 
 _CITY = """\
 name = "Bench"
@@ -55,19 +58,29 @@ _STATIONS = (
 _LADDERS = "station,valid_from,valid_to,siaga3,siaga2,siaga1,deadband,hold_min,source"
 
 
-def make_city(folder: Path, stations: int) -> City:
-    """Write the folder ``bench`` with so many gauges and load it."""
+_ZONE_AREA_M2 = 1000
+
+
+def make_city(folder: Path, gauges: int, zones: int = 0) -> City:
+    """Write the folder ``bench`` with so many gauges (``g...``) and crowd zones (``z...``) and load it."""
     home = folder / "bench"
-    home.mkdir()
-    ids = [f"g{n:04}" for n in range(stations)]
+    home.mkdir(parents=True)
+    rows = [f"{one},Gauge {one},,water_level,flood,,,,,,,10,,,,,,,bench" for one in _ids("g", gauges)]
+    rows += [
+        f"{one},Zone {one},,crowd_count,density,{one},,,,,,10,,,{_ZONE_AREA_M2},,,,bench"
+        for one in _ids("z", zones)
+    ]
+    ladders = [f"{one},,,{FIRST_LIMIT_CM},270,350,,,bench" for one in _ids("g", gauges)]
     tables = _TABLES | {
-        "stations.csv": "\n".join(
-            [_STATIONS, *(f"{one},Gauge {one},,water_level,flood,,,,,,,10,,,,,,,bench" for one in ids)]
-        ),
-        "ladders.csv": "\n".join([_LADDERS, *(f"{one},,,200,270,350,,,bench" for one in ids)]),
+        "stations.csv": "\n".join([_STATIONS, *rows]),
+        "ladders.csv": "\n".join([_LADDERS, *ladders]),
         "rivers.geojson": '{"type": "FeatureCollection", "features": []}',
         "city.toml": _CITY + _WORDS,
     }
     for name, text in tables.items():
         (home / name).write_text(text + "\n", encoding="utf-8")
     return cityfolder.load(home)
+
+
+def _ids(letter: str, count: int) -> list[str]:
+    return [f"{letter}{n:06}" for n in range(count)]

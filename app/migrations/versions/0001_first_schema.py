@@ -116,6 +116,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("station", "sensor", "detector"),
     )
     op.create_table(
+        "sequences",
+        sa.Column("part", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("part"),
+    )
+    op.create_table(
         "slow_states",
         sa.Column("station", sa.Text(), nullable=False),
         sa.Column("sensor", sa.Text(), nullable=False),
@@ -225,6 +231,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("outbox_due", "outbox", ["state", "due_at"], unique=False)
+    op.create_index(
+        "outbox_of_alert", "outbox", ["alert", "role", "channel", "contact", "n", "state"], unique=False
+    )
     op.create_table(
         "tokens",
         sa.Column("id", sa.Text(), nullable=False),
@@ -258,6 +267,7 @@ def downgrade() -> None:
     """Back to the former version."""
     op.drop_table("transitions")
     op.drop_table("tokens")
+    op.drop_index("outbox_of_alert", table_name="outbox")
     op.drop_index("outbox_due", table_name="outbox")
     op.drop_table("outbox")
     op.drop_table("out_of_service")
@@ -275,6 +285,7 @@ def downgrade() -> None:
     op.drop_table("alerts")
     op.drop_table("snapshots")
     op.drop_table("slow_states")
+    op.drop_table("sequences")
     op.drop_table("scores")
     op.drop_index("refused_received_at", table_name="refused")
     op.drop_table("refused")

@@ -1,0 +1,1 @@
+"""Bridges, one file each with ``BRIDGE = ...``; ``ingest.bridge`` has the shape."""

@@ -12,6 +12,9 @@ from pantau.city import City
 
 __all__ = ["find_contacts"]
 
+_AT_ONCE = 50
+"""Notices in one transaction: it holds up the pipeline's own commits."""
+
 
 def find_contacts(conn: Connection, city: City, channel: str) -> list[Item]:
     """Give a channel's new notices to everybody behind their roles; returns those behind which there is nobody.
@@ -19,15 +22,20 @@ def find_contacts(conn: Connection, city: City, channel: str) -> list[Item]:
     These have failed with ``no_contact``; once a transition, the first of them goes to the contacts of the city's last
     resort, over whatever channels that role has, with a line that says why.
     """
-    lost = []
-    for item in outbox.unaddressed(conn, channel):
-        ids = contacts.behind(conn, item.role, channel)
-        if ids:
-            outbox.assign(conn, item, ids)
-            continue
-        outbox.fail(conn, item, "no_contact")
+    lost: list[Item] = []
+    found: list[tuple[Item, list[int]]] = []
+    behind: dict[str, list[int]] = {}
+    for item in outbox.unaddressed(conn, channel, _AT_ONCE):
+        if item.role not in behind:
+            behind[item.role] = list(contacts.behind(conn, item.role, channel))
+        if behind[item.role]:
+            found.append((item, behind[item.role]))
+        else:
+            outbox.fail(conn, item, "no_contact")
+            lost.append(item)
+    outbox.assign(conn, found)
+    for item in lost:
         _pass_on(conn, item, city)
-        lost.append(item)
     return lost
 
 
@@ -44,4 +52,4 @@ def _pass_on(conn: Connection, item: Item, city: City) -> None:
         body = msgspec.json.encode(theirs).decode()
         row = msgspec.structs.replace(item, id=own, role=city.last_resort, channel=channel, body=body)
         if outbox.put(conn, [row]):
-            outbox.assign(conn, row, contacts.behind(conn, city.last_resort, channel))
+            outbox.assign(conn, [(row, contacts.behind(conn, city.last_resort, channel))])

@@ -45,6 +45,20 @@ def _revised(event: FlagRevised) -> Reading:
     )  # fmt: skip
 
 
+class _Disputed(NamedTuple):
+    """What is noted as conflicts for some keys.
+
+    Attributes:
+        known: all values that were sent for a key.
+        last: the one that is stored.
+        attempted: what stood there before an attempt to forward these very batches that got no further.
+    """
+
+    known: dict[Identity, set[float]]
+    last: dict[Identity, float]
+    attempted: dict[Identity, float]
+
+
 class Forwarder:
     """Journal -> reading store.
 
@@ -76,19 +90,19 @@ class Forwarder:
         if not rows or self._waits(rows):
             return 0
         unstepped = [row.readings[index] for _, _, row in rows for index in row.unstepped]
-        known: dict[Identity, set[float]] = {}
-        attempted: dict[Identity, float] = {}
-        if unstepped:
-            keys = {identity(reading) for reading in unstepped}
+        keys = {identity(reading) for reading in unstepped}
+        keys |= {identity(_revised(revision)) for _, _, row in rows for revision in row.revisions}
+        disputed = _Disputed({}, {}, {})
+        if keys:
             with self._engine.connect().execution_options(reading=True) as connection:
-                known, attempted = _disputed(connection, keys, rows[0][0])
+                disputed = _disputed(connection, keys, rows[0][0])
         reached(Point.FORWARD_READ)
-        stored = {**self._store.existing(unstepped), **attempted} if unstepped else {}
+        stored = {**self._store.existing(unstepped), **disputed.attempted} if unstepped else {}
         fresh: dict[Identity, Reading] = {}
         found: list[Conflict] = []
         for pos, now, row in rows:
             if row.unstepped or row.revisions:
-                _sort(row, (now, pos), fresh, found, stored, known)
+                _sort(row, (now, pos), fresh, found, stored, disputed)
             else:
                 fresh.update((identity(reading), reading) for reading in row.readings)
         if found:  # noted first: the store forgets the former value, so a crash in between must not lose it
@@ -137,38 +151,40 @@ def _first(entries: Iterable[Entry]) -> list[Entry]:
     return found
 
 
-def _disputed(
-    connection: Connection, keys: Collection[Identity], first: int
-) -> tuple[dict[Identity, set[float]], dict[Identity, float]]:
-    """Values that were sent for these keys before, and what stood there before an attempt that got no further.
+def _disputed(connection: Connection, keys: Collection[Identity], first: int) -> _Disputed:
+    """What was sent for these keys before.
 
     Conflicts noted for the batch at position ``first`` or a later one are of an attempt to forward these very batches
     that ended before its cursor moved: it has to come out the same again.
     """
-    known: dict[Identity, set[float]] = {}
-    attempted: dict[Identity, float] = {}
+    found = _Disputed({}, {}, {})
     for at in {key[3] for key in keys}:
         query = select(conflicts).where(conflicts.c.observed_at == at).order_by(conflicts.c.id)
         for row in connection.execute(query):
             key = (row.station, row.sensor, row.kind, row.observed_at)
             if row.pos < first:
-                known.setdefault(key, set()).update((row.former, row.value))
+                found.known.setdefault(key, set()).update((row.former, row.value))
+                found.last[key] = row.value
             else:
-                attempted.setdefault(key, row.former)
-    return known, attempted
+                found.attempted.setdefault(key, row.former)
+    return found
 
 
 def _sort(
     row: Row, noticed: tuple[int, int], fresh: dict[Identity, Reading], found: list[Conflict],
-    stored: Mapping[Identity, float], known: dict[Identity, set[float]],
+    stored: Mapping[Identity, float], disputed: _Disputed,
 ) -> None:  # fmt: skip
-    """Add a batch to what is to be written; redeliveries are left out, other values for the same instant noted."""
+    """Add a batch to what is to be written; redeliveries are left out, other values for the same instant noted.
+
+    A revised flag is about the value that was judged. Where another value was stored for that instant since, it is left
+    out: it would bring the former value back, or not, as batches happen to be cut.
+    """
     late, unstepped = set(row.late), set(row.unstepped)
     for index, reading in enumerate(row.readings):
         key = identity(reading)
         if index in unstepped:
             former = fresh[key].value if key in fresh else stored.get(key)
-            values = known.setdefault(key, set())
+            values = disputed.known.setdefault(key, set())
             if index in late and (former == reading.value or reading.value in values):
                 continue
             if former is not None and former != reading.value:
@@ -177,7 +193,10 @@ def _sort(
         fresh[key] = reading
     for revision in row.revisions:
         reading = _revised(revision)
-        fresh[identity(reading)] = reading
+        key = identity(reading)
+        now = fresh[key].value if key in fresh else disputed.last.get(key, reading.value)
+        if now == reading.value:
+            fresh[key] = reading
 
 
 def _refusal(reading: Reading, reason: str) -> Refused:

@@ -1,5 +1,6 @@
 """The running service: threads that turn the pipeline and its followers until told to stop."""
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -221,7 +222,20 @@ def _manual(body: dict[str, Any], by: str, now: int) -> Reading:
 
 
 def slow_loop(follower: SlowFollower, lane: FastLane, stop: threading.Event) -> None:
-    """Let the slow lane follow the journal; it waits while its last results are not committed yet."""
+    """Let the slow lane follow the journal; it waits while its last results are not committed yet.
+
+    Its own states are read back here, so that the fast lane need not wait for them.
+    """
+    restored = False
+    while not (restored or stop.is_set()):
+        try:
+            follower.restore()
+            restored = True
+        except DBAPIError as error:
+            lane.health.away("database", str(error.orig))
+            stop.wait(_RETRY_S[1])
+    reached(Point.SLOW_RESTORED)
+    gc.freeze()
     began = time.monotonic()
     save_at = began + _SLOW_SAVE_EVERY_S
     while not stop.is_set():

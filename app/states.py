@@ -160,13 +160,17 @@ class States:
 
         There is one open alert for a key: without this the next raise would be a second one, and never be committed.
         """
+        holders: dict[str, list[str]] = {}
+        for group, state in self._states.items():
+            for text in state.alerts:
+                holders.setdefault(text, []).append(group)
         for record in records:
             key = AlertKey(record.scope, record.hazard, record.cause, record.station)
             text = str(key)
             group = self._step.group_of(record.station or record.scope)
-            for other, state in self._states.items():
+            for other in holders.get(text, ()):
                 if other != group:
-                    state.alerts.pop(text, None)
+                    self._states[other].alerts.pop(text, None)
             state = self.of(group)
             known = state.alerts.get(text)
             if known is None or known.id != record.id:

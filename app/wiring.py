@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from alerts.channel import Channel
 from alerts.sender import Sender
+from app import citycache
 from app.board import Board
 from app.books import Books
 from app.database import exchange_note, migrate, open_engine
@@ -31,7 +32,7 @@ from models.all import configure
 from models.all import detectors as all_detectors
 from models.detector import Detector
 from models.lane import SlowLane
-from pantau import cityfolder, registry
+from pantau import registry
 from pantau.city import City
 from pantau.faultpoint import Point, reached
 from pantau.ports import Clock, ReadingStore
@@ -49,7 +50,7 @@ PARTS = ("ingest", "alerts", "status")
 
 def load_city(settings: Settings) -> City:
     """The settings' city, its formats checked as well."""
-    return cityfolder.load(settings.city, formats=all_formats().keys())
+    return citycache.load(settings.city, settings.data, all_formats())
 
 
 def load_detectors(settings: Settings) -> dict[str, Detector]:
@@ -70,6 +71,7 @@ class Service:
     def __init__(
         self, settings: Settings, parts: Collection[str] = PARTS, clock: Clock | None = None
     ) -> None:
+        gc.disable()  # until everything is read: see _calm_the_collector
         self.settings = settings
         self.parts = parts
         self.clock: Clock = clock or settings.clock
@@ -95,6 +97,7 @@ class Service:
             self._start_alerts()
         if "status" in self.parts:
             self._start_status()
+        _calm_the_collector()
 
     def stop(self) -> None:
         """End in order: what is not committed was not acknowledged."""
@@ -122,15 +125,12 @@ class Service:
         slow_lane = SlowLane(self.city, detectors, self.clock.slack_ms)
         sequences = SequenceFollower()
         slow = SlowFollower(self.engine, slow_lane, sequences, pipeline.recent)
-        slow.restore()
-        reached(Point.SLOW_RESTORED)
         filters = pipeline.decoder.filters
         self._receiver = MqttReceiver(
             self.settings.mqtt_url, f"pantau-{self.city.id}", filters, self.clock,
             former=exchange_note(self.engine, "filters", "\n".join(filters)).splitlines(),
         )  # fmt: skip
         lane = FastLane(pipeline, self._receiver, self.health, stop, self._publisher_of_ours().send)
-        _calm_the_collector()
         self._receiver.start()
         forwarder = Forwarder(self.engine, self.store, pipeline.recent, _STORE_PATIENCE_S)
         name = "influxdb" if self.settings.influx else "store"
@@ -181,9 +181,9 @@ def _calm_the_collector() -> None:
 
     What a reading makes is freed by reference counting; cycles come from rarer things and may wait.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+    gc.enable()
 
 
 def open_store(settings: Settings, engine: Engine, city: City) -> ReadingStore:

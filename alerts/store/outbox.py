@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from alerts.channel import Outcome, Sent
@@ -21,10 +21,6 @@ __all__ = [
     "Item", "assign", "expire", "fail", "give_back", "is_due", "lease", "of_other_channels", "oldest", "put", "settle",
     "unaddressed", "undelivered", "waiting",
 ]  # fmt: skip
-
-
-_CHUNK = 500
-"""Rows in one statement; SQLite takes 32,766 values at once."""
 
 
 class Item(msgspec.Struct, kw_only=True):
@@ -60,9 +56,7 @@ def put(conn: Connection, items: Sequence[Item]) -> int:
     insert = dialect.insert(outbox).on_conflict_do_nothing(index_elements=["id"]).returning(outbox.c.id)
     rows = [msgspec.structs.asdict(item) for item in items]
     # Rows are counted by what comes back: PostgreSQL's driver knows no count for an insert that leaves some out.
-    new = sum(
-        len(conn.execute(insert.values(rows[at : at + _CHUNK])).all()) for at in range(0, len(rows), _CHUNK)
-    )
+    new = len(conn.execute(insert, rows).all())
     same = outbox.c.alert.in_({item.alert for item in items})
     conn.execute(
         update(outbox).where(same, outbox.c.state == "waiting", outbox.c.due_at > 0).values(due_at=0)
@@ -80,14 +74,18 @@ def unaddressed(conn: Connection, channel: str, limit: int = 500) -> list[Item]:
     )
 
 
-def assign(conn: Connection, item: Item, contacts: Sequence[int]) -> None:
-    """Give a notice to everybody behind its role: the row itself to the first, a further row to each of the others."""
-    first, *others = contacts
-    conn.execute(update(outbox).where(outbox.c.id == item.id).values(contact=first))
-    put(
-        conn,
-        [msgspec.structs.replace(item, id=f"{item.id}-{contact}", contact=contact) for contact in others],
-    )
+def assign(conn: Connection, found: Sequence[tuple[Item, Sequence[int]]]) -> None:
+    """Give notices to everybody behind their roles: the row itself to the first, a further row to each other one."""
+    if not found:
+        return
+    statement = update(outbox).where(outbox.c.id == bindparam("key")).values(contact=bindparam("first"))
+    conn.execute(statement, [{"key": item.id, "first": contacts[0]} for item, contacts in found])
+    others = [
+        msgspec.structs.replace(item, id=f"{item.id}-{contact}", contact=contact)
+        for item, contacts in found
+        for contact in contacts[1:]
+    ]
+    put(conn, others)
 
 
 def is_due(conn: Connection, channel: str, now_ms: int) -> bool:
@@ -117,9 +115,13 @@ def lease(
     for item in items:
         item.state, item.lease, item.lease_until = "leased", worker, now_ms + lease_ms
         item.attempts += 1
-        _set(
-            conn, item.id, state="leased", lease=worker, lease_until=item.lease_until, attempts=item.attempts
-        )
+    if items:
+        conn.execute(
+            update(outbox).where(outbox.c.id == bindparam("key")).values(
+                state="leased", lease=worker, lease_until=now_ms + lease_ms, attempts=bindparam("tried")
+            ),
+            [{"key": item.id, "tried": item.attempts} for item in items],
+        )  # fmt: skip
     return items
 
 

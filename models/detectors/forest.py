@@ -28,6 +28,9 @@ __all__ = ["DETECTOR", "Forest"]
 _log = structlog.get_logger("pantau.models")
 
 
+_NO_KIND = frozenset({"none"})
+
+
 class State(msgspec.Struct, array_like=True):
     """Of one sensor: the window of readings, at most ``features.WINDOW``."""
 
@@ -83,6 +86,7 @@ class Forest(Untimed):
                 _log.warning("artifact left out", detector=self.name, kind=kind, why=str(error))
             else:
                 _log.info("artifact loaded", detector=self.name, kind=kind, version=version)
+        self.kinds = frozenset(self._live) or _NO_KIND  # no window is kept for what nobody can judge
 
     def start(self, station: Station, kind: Kind) -> State:
         """A fresh state; nothing is said before a whole window of readings."""

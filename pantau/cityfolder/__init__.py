@@ -4,6 +4,6 @@ Each file has a module that turns its rows into what the city holds; a mistake i
 expected and what to do, and reading goes on, so that one run shows all of them.
 """
 
-from pantau.cityfolder.folder import load
+from pantau.cityfolder.folder import folder_hash, load
 
-__all__ = ["load"]
+__all__ = ["folder_hash", "load"]

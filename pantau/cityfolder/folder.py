@@ -18,7 +18,7 @@ from pantau.cityfolder.settings import FILE, read_settings
 from pantau.cityfolder.tables import SCHEMAS, Table, decode_text, read_table
 from pantau.kind import Kind
 
-__all__ = ["FILES", "load"]
+__all__ = ["FILES", "folder_hash", "load"]
 
 FILES = (FILE, *SCHEMAS, RIVERS)
 """Every file a city must have, in the order problems are listed."""
@@ -48,6 +48,11 @@ def load(
     city = _assemble(folder.resolve().name, bodies, kinds, (formats, channels, bridges), problems)
     problems.raise_all()
     return city
+
+
+def folder_hash(folder: Path) -> str:
+    """SHA-256 over a folder's files as ``City.folder_hash`` has it; a file that is missing counts as empty."""
+    return _hash(_read_files(folder, Problems(folder, FILES)))
 
 
 def _assemble(

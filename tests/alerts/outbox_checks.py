@@ -105,7 +105,7 @@ def check_a_notice_without_contact_is_not_leased(engine: Engine) -> None:
     assert lease(engine) == []
     with engine.begin() as conn:
         found = outbox.unaddressed(conn, "webhook")
-        outbox.assign(conn, found[0], [3, 4, 5])
+        outbox.assign(conn, [(found[0], [3, 4, 5])])
     assert {(each.id, each.contact) for each in lease(engine)} == {("a", 3), ("a-4", 4), ("a-5", 5)}
 
 

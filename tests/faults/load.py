@@ -21,7 +21,7 @@ START_MS = round(START.timestamp() * 1000)
 SPACING_MS = 4_000
 _FIRST_MS = START_MS - 240 * 60_000
 _HOUR, _DAY, _MINUTE = 3_600_000, 86_400_000, 60_000
-_BLOCK = 25
+_BLOCK = 50
 """So many readings on one level, then the next one."""
 MOST = 60_000
 """Messages of a run at most: past that the stream's stamps would come near the present."""

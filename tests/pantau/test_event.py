@@ -17,7 +17,7 @@ TRANSITION = Transition(
     "event",
     [
         Score("116", "main", "silent", "1", 5, 1.0, "why", True, 2.5), Tick("g", 5, 6),
-        Command(1, "shelve", "sari", "a", "116", "main", 5, 6, "note", 1.5, 7, "rain"),
+        Command(1, "shelve", "sari", "a", "116", "main", 5, 6, "note", 1.5, 7, "rain", "river"),
         FlagRevised("116", "rain", "main", 5, 1.5, 6, 4, "why"), Told(1, True, "done"), TRANSITION,
     ],
     ids=lambda event: type(event).__name__,
@@ -32,7 +32,7 @@ def test_a_journal_of_today_can_be_read_tomorrow() -> None:
     assert Tick.__struct_fields__[:3] == ("group", "due", "listening_since")
     assert Command.__struct_fields__ == (
         "id", "verb", "by", "alert", "station", "sensor", "observed_at", "until", "note", "value",
-        "received_at", "kind",
+        "received_at", "kind", "group",
     )  # fmt: skip
     assert FlagRevised.__struct_fields__ == (
         "station", "kind", "sensor", "observed_at", "value", "received_at", "flag", "reason",

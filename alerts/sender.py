@@ -19,7 +19,7 @@ from alerts.directory import find_contacts
 from alerts.loopback import is_loopback
 from alerts.metrics import NOTICES, OLDEST, WAITING
 from alerts.store import contacts, outbox
-from alerts.store.outbox import Item
+from alerts.store.outbox import Item, Settled
 from pantau.city import City
 from pantau.faultpoint import Point, reached
 from pantau.ports import Clock, Publisher
@@ -167,21 +167,18 @@ class Sender:
 
     def _settle(self, handed: Sequence[tuple[Item, Outcome | None]], worker: str) -> None:
         """Write down what became of a round's attempts, all at once."""
-        states: list[str | None] = []
+        done: list[Settled] = []
         with self._engine.begin() as conn:
             for item, outcome in handed:
                 if outcome is None:
                     outbox.give_back(conn, item, worker)
-                    states.append(None)
                     continue
-                states.append(outbox.settle(
-                    conn, item, worker, outcome, now_ms=self._real_ms(), sent_at=self._clock.now(),
-                    removes_duplicates=item.channel in self._removing,
-                ))  # fmt: skip
+                removes = item.channel in self._removing
+                done.append(Settled(item, outcome, self._real_ms(), self._clock.now(), removes))
+            states = outbox.settle(conn, worker, done)
         reached(Point.SETTLED)
-        for (item, outcome), state in zip(handed, states, strict=True):
-            if outcome is None:
-                continue
+        for one, state in zip(done, states, strict=True):
+            item, outcome = one.item, one.outcome
             NOTICES.labels(item.channel, outcome.sent.value).inc()
             if state in {"sent", "unknown", "failed"}:
                 _log.info(f"notice {state}", id=item.id, alert=item.alert, n=item.n, role=item.role,

@@ -5,7 +5,7 @@ where it is and the batches are taken again.
 """
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -100,16 +100,18 @@ class Forwarder:
         stored = {**self._store.existing(unstepped), **disputed.attempted} if unstepped else {}
         fresh: dict[Identity, Reading] = {}
         found: list[Conflict] = []
-        for pos, now, row in rows:
-            if row.unstepped or row.revisions:
+        plain: list[Reading] = []
+        if keys:
+            for pos, now, row in rows:
                 _sort(row, (now, pos), fresh, found, stored, disputed)
-            else:
-                fresh.update((identity(reading), reading) for reading in row.readings)
+        else:  # nearly always: nothing is late, nothing revised
+            plain = [reading for _, _, row in rows for reading in row.readings]
         if found:  # noted first: the store forgets the former value, so a crash in between must not lose it
             with unit_of_work(self._engine) as connection:
                 note_conflicts(connection, found)
             reached(Point.CONFLICTS_NOTED)
-        bad = self._store.write(list(fresh.values())) if fresh else []
+        readings = plain or list(fresh.values())
+        bad = self._store.write(readings) if readings else []
         reached(Point.STORE_WRITTEN)
         with unit_of_work(self._engine) as connection:
             if bad:
@@ -280,10 +282,13 @@ class SlowFollower:
         return scores + self._lane.miss(row.gone) if row.gone else scores
 
 
-def _saved_states(connection: Connection) -> list[tuple[str, str, str, str, bytes]]:
+def _saved_states(connection: Connection) -> Iterator[tuple[str, str, str, str, bytes]]:
+    """Row by row, for there may be hundreds of thousands."""
     columns = slow_states.c
     query = select(columns.station, columns.sensor, columns.detector, columns.version, columns.body)
-    return [(row[0], row[1], row[2], row[3], bytes(row[4])) for row in connection.execute(query)]
+    query = query.order_by(columns.station, columns.sensor, columns.detector)
+    for row in connection.execution_options(yield_per=1_000).execute(query):
+        yield (row[0], row[1], row[2], row[3], bytes(row[4]))
 
 
 def prune(engine: Engine, others: Sequence[str] = ()) -> int:

@@ -22,6 +22,7 @@ from app.metrics import BATCH_SECONDS, BATCHES, FATES, STEP_SECONDS, TRANSITIONS
 from app.states import States
 from app.step import Fate, Step
 from ingest.decode import Decoder, Refused
+from ingest.store.formats import load_format_states, save_format_states
 from models.detector import Detector
 from pantau.city import City
 from pantau.event import Command, Event, FlagRevised, Gone, Score, Told, Transition
@@ -32,6 +33,9 @@ from pantau.reading import Flag, Reading
 __all__ = ["Inputs", "Pipeline"]
 
 _log = structlog.get_logger("pantau.pipeline")
+
+
+_ORDINARY = {Fate.STEPPED}
 
 
 @dataclass
@@ -87,10 +91,18 @@ class Pipeline:
         self.recent = journal.Recent()
         self._now = 0
         self._torn = False
+        self._restored = False
 
     def restore(self) -> None:
-        """Bring the states to what the last commit left; call before the first batch and after a failed commit."""
+        """Bring the states to what the last commit left; call before the first batch and after a failed commit.
+
+        What the formats know of former messages is read at the start only: a batch that failed is tried again as it was
+        decoded, so they have to stay ahead of the last commit.
+        """
         with self.engine.connect() as connection:
+            if not self._restored:
+                self.decoder.restore(load_format_states(connection))
+                self._restored = True
             self._now = max(self._now, self.states.restore(connection))
             self.books.load(connection)
             self.recent.begin(journal.last_pos(connection))
@@ -111,7 +123,8 @@ class Pipeline:
             scores=inputs.scores, listening_since=self.listening_since, gone=inputs.gone,
         )  # fmt: skip
         sweeping = self.books.sweep.due or self.states.sweep.due
-        if row.empty and not inputs.refused and not inputs.slow_pos and not sweeping:
+        learnt = self.decoder.dump_changed()
+        if row.empty and not inputs.refused and not inputs.slow_pos and not sweeping and not learnt:
             return []
         events: list[Event] = []
         self._torn = True
@@ -132,6 +145,7 @@ class Pipeline:
             self.restore()
             raise
         self._torn = False
+        self.decoder.saved()
         if not row.empty:
             self.recent.add(pos, now, row)
         STEP_SECONDS.labels("commit").inc(time.perf_counter() - stepped)
@@ -164,6 +178,8 @@ class Pipeline:
         """Leave duplicates out and note which readings were only stored, which wait."""
         self.counts.update(fates)
         row.revisions = [event for event in events if isinstance(event, FlagRevised)]
+        if set(fates) <= _ORDINARY:
+            return
         if Fate.DUPLICATE in fates:
             kept = [index for index, fate in enumerate(fates) if fate != Fate.DUPLICATE]
             row.readings = [row.readings[index] for index in kept]
@@ -177,13 +193,14 @@ class Pipeline:
     def _write(
         self, connection: Connection, row: Row, inputs: Inputs, events: list[Event], now: int
     ) -> tuple[int, int]:
-        """The one transaction: journal, latest, refused, transitions, notices, answers, cursors, snapshots.
+        """The one transaction: journal, formats, latest, refused, transitions, notices, answers, cursors, snapshots.
 
         Returns:
             The batch's position, and how many groups were saved.
         """
         pos = journal.last_pos(connection) if row.empty else journal.append(connection, now, row)
         reached(Point.JOURNALED)
+        save_format_states(connection, self.decoder.dump_changed())
         self.books.write(connection, row, inputs.refused, events, self.states, now, pos)
         if inputs.slow_pos:
             journal.move_cursor(connection, "slow", inputs.slow_pos)

@@ -34,6 +34,7 @@ class SensorState(msgspec.Struct, array_like=True):
         past: quality control's memory.
         rungs: where each voice stands on its ladder: ``level``, and detectors by name.
         fast: live state of fast-lane detectors, by name.
+        quiet: no fast detector has anything in force: while the value stays low, none has to be asked.
     """
 
     station: str
@@ -44,6 +45,7 @@ class SensorState(msgspec.Struct, array_like=True):
     past: Past = msgspec.field(default_factory=Past)
     rungs: dict[str, Rung] = msgspec.field(default_factory=dict)
     fast: dict[str, Any] = msgspec.field(default_factory=dict)
+    quiet: bool = False
 
 
 class GroupState(msgspec.Struct):

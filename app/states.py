@@ -2,14 +2,15 @@
 
 import heapq
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import Connection, select
 
 from alerts.store import alerts as alert_store
 from app import journal
-from app.state import GroupState, dump, load
-from app.step import Fate, Step
+from app.state import GroupState, SensorState, dump, load
+from app.step import Context, Fate, Step
 from app.sweep import Sweep
 from ingest.store.tables import snapshots
 from ingest.store.upsert import upsert
@@ -28,6 +29,15 @@ SNAPSHOTS_EVERY_S = 5.0
 """How often changed states are saved: what a restart has to step again stays this short."""
 
 
+class _Home(NamedTuple):
+    """Where a station's readings belong, with its sensors by name."""
+
+    group: str
+    state: GroupState
+    context: Context
+    sensors: dict[str, SensorState]
+
+
 class States:
     """Group states by key; after ``restore`` they are what the last commit left.
 
@@ -42,6 +52,7 @@ class States:
         self._step = step
         self._detectors = detectors
         self._states: dict[str, GroupState] = {}
+        self._homes: dict[str, _Home] = {}
         self._touched: set[str] = set()
         self._timers: list[tuple[int, str]] = []
         self._awaited: dict[str, int] = {}
@@ -60,9 +71,9 @@ class States:
 
     def note_timers(self) -> None:
         """After a batch: when the groups it touched want to be woken."""
-        for group in self._touched:
-            state = self._states[group]
-            due = state.due() if state.alerts else 0
+        states = self._states
+        for group in [group for group in self._touched if states[group].alerts]:
+            due = states[group].due()
             if (
                 due and self._awaited.get(group) != due
             ):  # one entry a timer, however many batches come while it waits
@@ -109,13 +120,14 @@ class States:
     def restore(self, connection: Connection) -> int:
         """Read the snapshots and step the journal's tail again, its events discarded; returns the newest ``now``."""
         self._states.clear()
+        self._homes.clear()
         self.sweep.clear()
         self._touched.clear()
         self._timers.clear()
         self._awaited.clear()
         covered: dict[str, int] = {}
         query = select(snapshots.c.key, snapshots.c.pos, snapshots.c.body)
-        for key, at, body in connection.execute(query).all():
+        for key, at, body in connection.execution_options(yield_per=1_000).execute(query):
             state = load(body, self._detectors, self._step.city)
             if state is None:
                 _log.warning(
@@ -191,18 +203,29 @@ class States:
             command.group = command.group or self._group_of_command(command.alert, command.station)
             step.command(self.of(command.group), command, now, events)
         fates = []
-        judge, states, touch = step.reading, self._states, self._touched.add
+        judge, homes, touch = step.judge, self._homes, self._touched.add
         for reading in row.readings:
-            station = stations.get(reading.station)  # a station may have left the city since it was journaled
-            if station is None:
-                fates.append(Fate.UNKNOWN)
-                continue
-            group = station.group
-            touch(group)
-            fates.append(judge(states.get(group) or self.of(group), reading, now, events))
+            home = homes.get(reading.station)
+            if home is None:
+                if reading.station not in stations:  # it may have left the city since this was journaled
+                    fates.append(Fate.UNKNOWN)
+                    continue
+                home = self._home(reading.station)
+            sensor = home.sensors.get(reading.sensor)
+            if sensor is None:
+                sensor = step.sensor(home.state, reading.station, reading.sensor)
+                home.sensors[reading.sensor] = sensor
+            touch(home.group)
+            fates.append(judge(home.state, sensor, home.context, reading, now, events))
         for score in row.scores:
             step.score(self.of(step.group_of(score.station)), score, now, events)
         return fates
+
+    def _home(self, station: str) -> _Home:
+        """All that judging a station's readings needs, looked up once."""
+        group = self._step.city.stations[station].group
+        home = self._homes[station] = _Home(group, self.of(group), self._step.context(station), {})
+        return home
 
     def _group_of_command(self, alert: str, station: str) -> str:
         if not alert:

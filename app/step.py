@@ -22,7 +22,7 @@ from pantau.quality import FUTURE_MS, Limits, is_stale, judge, takes_ordinary
 from pantau.reading import Flag, Reading
 from pantau.station import Station
 
-__all__ = ["LEVEL", "Fate", "Step"]
+__all__ = ["LEVEL", "Context", "Fate", "Step"]
 
 LEVEL = "level"
 _REMIND_CADENCES = 1.5  # one cadence, and half of another for a device that is not punctual
@@ -40,14 +40,18 @@ class Fate:
     DUPLICATE = "duplicate"
 
 
-class _Context(msgspec.Struct):
-    """What the city says about a station, looked up once; below ``edge`` lies no limit of the ladder."""
+class Context(msgspec.Struct):
+    """What the city says about a station, looked up once; below ``edge`` lies no limit of the ladder.
+
+    ``quiet_rise`` is the least of those of its fast detectors, 0 when one of them has none: it is always asked.
+    """
 
     station: Station
     kind: Kind
     limits: Limits
     level: AlertKey
-    fast: tuple[tuple[Detector, AlertKey, Calm | None], ...]
+    fast: tuple[tuple[Detector, AlertKey], ...]
+    quiet_rise: float = inf
     ladder: Ladder | None = None
     edge: float = inf
     ladder_from: int = 0
@@ -69,7 +73,7 @@ class Step:
         self.detectors = detectors
         self.broken: Counter[str] = Counter()
         self._fast = [detector for detector in detectors.values() if detector.lane == "fast"]
-        self._contexts: dict[str, _Context] = {}
+        self._contexts: dict[str, Context] = {}
 
     def group_of(self, scope: str) -> str:
         """Key of the state that a station or ``system:<peer>`` belongs to."""
@@ -78,11 +82,22 @@ class Step:
 
     def reading(self, state: GroupState, reading: Reading, now: int, events: list[Event]) -> str:
         """Judge one reading; returns its ``Fate`` and leaves flag and reason on it."""
-        key = f"{reading.station}\t{reading.sensor}"
-        sensor = state.sensors.get(key)
-        if sensor is None:
-            sensor = state.sensors[key] = SensorState(reading.station, reading.sensor)
-        context = self._context(reading.station)
+        sensor = self.sensor(state, reading.station, reading.sensor)
+        return self.judge(state, sensor, self.context(reading.station), reading, now, events)
+
+    def sensor(self, state: GroupState, station: str, name: str) -> SensorState:
+        """State of a sensor, made when first needed."""
+        key = sensor_key(station, name)
+        found = state.sensors.get(key)
+        if found is None:
+            found = state.sensors[key] = SensorState(station, name)
+        return found
+
+    def judge(
+        self, state: GroupState, sensor: SensorState, context: Context, reading: Reading, now: int,
+        events: list[Event],
+    ) -> str:  # fmt: skip
+        """``reading`` for whoever has the sensor's state and its station's context at hand."""
         at = reading.observed_at
         if at - reading.received_at > FUTURE_MS:
             reading.flag = int(Flag.FAIL)
@@ -94,7 +109,15 @@ class Step:
         sensor.seen_at, sensor.seen, sensor.stored = at, reading.value, reading.value
         past = sensor.past
         if takes_ordinary(past, reading, context.limits):
-            self._voices(state, sensor, context, reading, now, events, pending=False)
+            # The ordinary day, which is nearly always: no limit near, nothing in force, nobody to be asked.
+            if not (
+                sensor.quiet
+                and reading.value < context.edge
+                and reading.value - past.track.floor < context.quiet_rise
+                and context.ladder_from <= at < context.ladder_to
+                and not state.alerts
+            ):
+                self._voices(state, sensor, context, reading, now, events, pending=False)
             return Fate.STEPPED
         pending, gap, revision = judge(past, reading, context.limits)
         if revision is not None:
@@ -185,13 +208,13 @@ class Step:
     def voice_key(self, voice: str, sensor: SensorState) -> AlertKey | None:
         """The alert a voice speaks for."""
         if voice == LEVEL:
-            return self._context(sensor.station).level if sensor.station in self.city.stations else None
+            return self.context(sensor.station).level if sensor.station in self.city.stations else None
         detector = self.detectors.get(voice)
         return None if detector is None else self._key(detector, sensor.station, sensor.sensor)
 
     def ladder(self, station: str, at: int) -> Ladder | None:
         """Limits in force at an instant."""
-        context = self._context(station)
+        context = self.context(station)
         if not context.ladder_from <= at < context.ladder_to:
             self._find_ladder(context, at)
         return context.ladder
@@ -214,7 +237,7 @@ class Step:
         return Fate.LATE
 
     def _voices(
-        self, state: GroupState, sensor: SensorState, context: _Context, reading: Reading, now: int,
+        self, state: GroupState, sensor: SensorState, context: Context, reading: Reading, now: int,
         events: list[Event], *, pending: bool,
     ) -> None:  # fmt: skip
         """Let the level and the fast detectors speak about an accepted or pending reading."""
@@ -234,8 +257,8 @@ class Step:
                     state, context, reading, now, _level_why(ladder, reading, context.kind)
                 )
                 self.settle(state, context.level, occasion, events)
-        for detector, key, calm in context.fast:
-            score = self._fast_score(detector, calm, sensor, context, reading, pending=pending)
+        for detector, key in context.fast:
+            score = self._fast_score(detector, sensor, context, reading, pending=pending)
             if score is None:
                 continue
             rung = sensor.rungs.setdefault(detector.name, Rung())
@@ -243,20 +266,18 @@ class Step:
                 why = {"detector": score.detector, "version": score.version, "score": score.score,
                        "reason": score.reason, "flag": reading.flag}  # fmt: skip
                 self.settle(state, key, self._occasion(state, context, reading, now, why), events)
+        sensor.quiet = _is_quiet(sensor, context)
         if state.alerts and not is_stale(at, now - self._slack_ms, context.station.cadence_ms):
             self._retell(state, sensor, reading, now, events)
 
     def _fast_score(
-        self, detector: Detector, calm: Calm | None, sensor: SensorState, context: _Context, reading: Reading, *,
-        pending: bool,
-    ) -> Score | None:  # fmt: skip
+        self, detector: Detector, sensor: SensorState, context: Context, reading: Reading, *, pending: bool
+    ) -> Score | None:
         """A detector that raises is counted and left out of this reading; the ladder has spoken already."""
         try:
             part = sensor.fast.get(detector.name)
             if part is None:
                 part = sensor.fast[detector.name] = detector.start(context.station, context.kind)
-            if calm is not None and calm.calm(part, sensor.past.track, reading.value):
-                return None
             return detector.score([Sample(reading, sensor.past.track, pending, part)])[0]
         except Exception:  # noqa: BLE001 - any error of a plugin is the plugin's, never the river's
             self.broken[detector.name] += 1
@@ -284,7 +305,7 @@ class Step:
         )
 
     def _occasion(
-        self, state: GroupState, context: _Context, reading: Reading, now: int, why: dict[str, object]
+        self, state: GroupState, context: Context, reading: Reading, now: int, why: dict[str, object]
     ) -> Occasion:
         cadence = context.station.cadence_ms
         return Occasion(
@@ -299,27 +320,22 @@ class Step:
         hazard = detector.hazard or (station.hazard if station else "system")
         return AlertKey(scope, hazard, detector.cause or sensor, scope if station else "")
 
-    def _context(self, station_id: str) -> _Context:
+    def context(self, station_id: str) -> Context:
+        """What the city says about a station of it."""
         context = self._contexts.get(station_id)
         if context is None:
             station = self.city.stations[station_id]
             kind = self.city.kinds[station.kind]
-            fast = tuple(
-                (
-                    detector,
-                    self._key(detector, station_id, ""),
-                    detector if isinstance(detector, Calm) else None,
-                )
-                for detector in self._fast
-                if not detector.kinds or kind.name in detector.kinds
-            )
+            found = [detector for detector in self._fast if not detector.kinds or kind.name in detector.kinds]
+            fast = tuple((detector, self._key(detector, station_id, "")) for detector in found)
+            rises = [detector.quiet_rise if isinstance(detector, Calm) else 0.0 for detector in found]
             key = AlertKey(station_id, station.hazard, LEVEL, station_id)
-            context = self._contexts[station_id] = _Context(
-                station, kind, Limits.of(station, kind), key, fast
+            context = self._contexts[station_id] = Context(
+                station, kind, Limits.of(station, kind), key, fast, min(rises, default=inf)
             )
         return context
 
-    def _find_ladder(self, context: _Context, at: int) -> None:
+    def _find_ladder(self, context: Context, at: int) -> None:
         """Cache the ladder in force at ``at`` with the span over which that answer holds."""
         context.ladder, context.ladder_from, context.ladder_to, context.edge = None, 0, 1 << 62, inf
         for dated in self.city.ladders.get(context.station.id, ()):
@@ -335,6 +351,25 @@ class Step:
                 context.ladder_from = max(context.ladder_from, dated.valid_to)
             else:
                 context.ladder_to = min(context.ladder_to, dated.valid_from)
+
+
+def _is_quiet(sensor: SensorState, context: Context) -> bool:
+    """Whether neither the level nor a fast detector has anything in force or owed."""
+    past = sensor.past
+    if not past.track.rises_less_than(context.quiet_rise, past.value):  # this also finds the track's floor
+        return False
+    rung = sensor.rungs.get(LEVEL)
+    if rung is None and context.ladder is not None:
+        return False
+    if rung is not None and (rung.severity or rung.tentative):
+        return False
+    try:
+        return all(
+            isinstance(detector, Calm) and detector.is_quiet(sensor.fast[detector.name])
+            for detector, _ in context.fast
+        )
+    except Exception:  # noqa: BLE001 - a detector that raises is asked each time, where its errors are counted
+        return False
 
 
 def _keep_silent(alert: AlertState, transitions: Iterable[Transition]) -> None:

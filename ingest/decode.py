@@ -1,6 +1,7 @@
 """Messages in, readings and refused messages out: any bytes on any topic, never an error.
 
 A topic is resolved once, its reader kept; only topics that a format accepts are kept, so random topics cost no memory.
+What formats know of former messages (``ingest.format.Remembers``) goes out as bytes and comes back at the next start.
 """
 
 from collections import Counter
@@ -10,9 +11,10 @@ from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
+import structlog
 
 from ingest.complaint import shown
-from ingest.format import Ask, Decoded, Format, Gone, Message, Opened, Reader
+from ingest.format import Ask, Decoded, Format, Gone, Message, Opened, Reader, Remembers
 from ingest.metrics import FORMAT_READINGS, FORMAT_REFUSED, MESSAGES, READINGS, REFUSED
 from ingest.topic import matches
 from pantau import registry
@@ -21,6 +23,8 @@ from pantau.errors import ConfigError, RefusedMessage
 from pantau.reading import Reading
 
 __all__ = ["Batch", "Decoder", "Refused", "all_formats"]
+
+_log = structlog.get_logger("pantau.decode")
 
 _KIND, _CODE = attrgetter("kind"), attrgetter("code")
 _MOST_TOPICS = 200_000
@@ -87,12 +91,59 @@ class Decoder:
         self._opened = [
             (binding, self._formats[binding.format].open(city, binding.options)) for binding in self._bindings
         ]
+        self._remembering = _remembering(self._opened)
+        self._unsaved: dict[str, bytes] = {}
 
     @property
     def filters(self) -> tuple[str, ...]:
         """MQTT filters to subscribe to: native ones per kind, so that what we publish ourselves does not come back."""
         own = (binding for binding in self._city.bindings if binding.format != "native")
         return tuple(dict.fromkeys(binding.topic for binding in (*own, *self._native)))
+
+    def dump_changed(self) -> dict[str, bytes]:
+        """What formats know and what of it changed since it was last ``saved``: parts by a name that stays the same.
+
+        An empty part is one that is no more.
+        """
+        for prefix, opened in list(self._remembering.items()):
+            try:
+                changed = opened.dump_changed()
+                if changed:
+                    self._unsaved.update((prefix + name, body) for name, body in changed.items())
+            except Exception as error:  # noqa: BLE001 - a broken format must not stop the others' readings
+                del self._remembering[prefix]
+                _log.error(
+                    "format_memory_failed", binding=prefix.strip(), reason=f"{type(error).__name__}: {error}",
+                    consequence="what it knows is not kept any more; this is a bug in the format",
+                )  # fmt: skip
+        return self._unsaved
+
+    def saved(self) -> None:
+        """What ``dump_changed`` gave last is kept; without this the next call gives it again."""
+        self._unsaved = {}
+
+    def restore(self, kept: Mapping[str, bytes]) -> None:
+        """Take over what former runs have kept; call before the first message.
+
+        A binding whose parts cannot be read starts afresh, and this is logged.
+        """
+        for index, (binding, opened) in enumerate(self._opened):
+            prefix = _prefix(binding)
+            if self._remembering.get(prefix) is not opened:
+                continue
+            ours = {name: body for name, body in kept.items() if body and name.startswith(prefix)}
+            try:
+                self._remembering[prefix].load({name.removeprefix(prefix): ours[name] for name in ours})
+            except Exception as error:  # noqa: BLE001 - nothing that was kept may hinder the start
+                _log.warning(
+                    "format_memory_unreadable", binding=prefix.strip(), reason=f"{type(error).__name__}: {error}",
+                    consequence="this binding starts afresh",
+                )  # fmt: skip
+                fresh = self._formats[binding.format].open(self._city, binding.options)
+                self._opened[index] = (binding, fresh)
+                self._unsaved.update(dict.fromkeys(ours, b""))  # else no later start could read them either
+        self._remembering = _remembering(self._opened)
+        self._routes.clear()
 
     def decode(self, messages: Sequence[Message]) -> Batch:
         """Everything that these messages give, in order."""
@@ -155,6 +206,19 @@ class Decoder:
             return decoded
 
         return guarded
+
+
+def _prefix(binding: Binding) -> str:
+    return f"{binding.format} {binding.topic}\t"
+
+
+def _remembering(opened: Sequence[tuple[Binding, Opened]]) -> dict[str, Remembers]:
+    """Those that remember, by the beginning of their parts' names; of two bindings of one topic the first counts."""
+    found: dict[str, Remembers] = {}
+    for binding, one in opened:
+        if isinstance(one, Remembers):
+            found.setdefault(_prefix(binding), one)
+    return found
 
 
 def _check(city: City, formats: Mapping[str, Format]) -> None:

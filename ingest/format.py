@@ -3,10 +3,11 @@
 A format is one file in ``ingest/formats`` with ``FORMAT = ...``; ``city.toml`` binds topics to it by name. It works in
 three steps: ``open`` is called once a binding and may make what its topics have in common (a gateway's dictionary of
 aliases, say); what it returns is asked once a topic, because a topic's messages come for years; and what that returns
-reads the messages of the topic.
+reads the messages of the topic. What a format knows of former messages outlives the process when what ``open`` returns
+``Remembers``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
@@ -15,7 +16,18 @@ from pantau.city import City
 from pantau.event import Gone
 from pantau.reading import Reading
 
-__all__ = ["IGNORED", "Ask", "Decoded", "Format", "Gone", "Message", "Opened", "Reader", "Refusal"]
+__all__ = [
+    "IGNORED",
+    "Ask",
+    "Decoded",
+    "Format",
+    "Gone",
+    "Message",
+    "Opened",
+    "Reader",
+    "Refusal",
+    "Remembers",
+]
 
 
 class Message(msgspec.Struct, gc=False):
@@ -83,6 +95,38 @@ one.
 
 
 @runtime_checkable
+class Remembers(Protocol):
+    """An ``Opened`` whose readers need former messages: those are acknowledged and never come again.
+
+    What it knows is kept in parts by name, so that the little that moves with every message need not be written with
+    the much that seldom changes. They are committed with the batch that changed them and loaded before the next run's
+    first message. A part stays at a few hundred kB; what would be larger is left out, and the format then goes on as
+    if it had started afresh.
+    """
+
+    def __call__(self, topic: str, /) -> Reader:
+        """See ``Opened``."""
+        ...
+
+    def dump_changed(self) -> dict[str, bytes]:
+        """The parts that changed since the last call, empty when there is nothing to know.
+
+        Asked once a batch, so it must cost nothing when nothing changed.
+        """
+        ...
+
+    def load(self, kept: Mapping[str, bytes]) -> None:
+        """Take over what former calls of ``dump_changed`` gave, the newest of each part, before the first message.
+
+        Parts of what is not bound any more are left alone.
+
+        Raises:
+            msgspec.DecodeError: a part is of another version; whoever asked opens the format afresh.
+        """
+        ...
+
+
+@runtime_checkable
 class Format(Protocol):
     """Reads one payload language."""
 
@@ -91,8 +135,8 @@ class Format(Protocol):
     def open(self, city: City, options: dict[str, Any]) -> Opened:
         """The readers of a binding's topics; values come out in the kind's own unit.
 
-        Called once a binding when the service starts; what the topics have in common lives in what it returns, is
-        forgotten when the service ends, and is used by one thread only.
+        Called once a binding when the service starts; what the topics have in common lives in what it returns and is
+        used by one thread only. It is forgotten when the service ends, unless what is returned ``Remembers``.
         """
         ...
 

@@ -1,4 +1,13 @@
-"""Objects of a camera that come one by one in, whole frames out: a frame ends when a later one begins."""
+"""Objects of a camera that come one by one in, whole frames out: a frame ends when a later one begins.
+
+The unfinished frame outlives a restart if its objects were sent at QoS 1: only then the broker kept those that came
+while we were away.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
 
 from pantau.errors import RefusedMessage
 
@@ -7,38 +16,55 @@ __all__ = ["Frame", "Frames"]
 _MOST_OBJECTS = 10_000
 """In one frame; more is no picture but a fault, and would only fill the memory."""
 
+_MOST_KEPT = 1_000
+"""Objects of a frame that is kept, of at most 400 bytes each; a larger one is left out after a restart."""
+
 _SET_BACK_MS = 60_000
 """Further back no message is delayed: the camera's clock was set, and gathering begins anew."""
 
 
-class Frame:
+class Frame(msgspec.Struct, kw_only=True):
     """Counted objects of one picture.
 
     Attributes:
         at: when, ms since 1970 UTC.
         number: how many objects counted.
         zone, model: see ``pantau.reading.Origin``.
+        sure: sum of the confidences of the ``rated`` objects that have one.
     """
 
-    def __init__(self, at: int, *, retained: bool = False, zone: str = "", model: str = "") -> None:
-        self.at = at
-        self.retained = retained
-        self.zone = zone
-        self.model = model
-        self.number = 0
-        self._confidences: list[float] = []
+    at: int
+    retained: bool = False
+    zone: str = ""
+    model: str = ""
+    number: int = 0
+    sure: float = 0.0
+    rated: int = 0
 
     def count(self, confidence: float | None) -> None:
         """One more; a confidence outside 0..1 stands for none (DeepStream writes -0.1)."""
         self.number += 1
         if confidence is not None and 0 <= confidence <= 1:
-            self._confidences.append(confidence)
+            self.sure += confidence
+            self.rated += 1
 
     @property
     def confidence(self) -> float | None:
         """The mean of those objects that have one, None when none has."""
-        found = self._confidences
-        return round(sum(found) / len(found), 6) if found else None
+        return round(self.sure / self.rated, 6) if self.rated else None
+
+
+class _Kept(msgspec.Struct, array_like=True):
+    """The unfinished frame of a sensor as it is kept; ``cut``: its beginning may be missing."""
+
+    version: Literal[1]
+    cut: bool
+    frame: Frame
+    seen: list[str]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Kept).decode
 
 
 class Frames:
@@ -51,15 +77,21 @@ class Frames:
     def __init__(self, within_ms: int) -> None:
         self._within_ms = within_ms
         self._frames: dict[str, Frame] = {}
-        self._seen: dict[str, set[str | int]] = {}
+        self._seen: dict[str, set[str]] = {}
         self._cut: set[str] = set()
+        self._lossy: set[str] = set()
+        self._changed: set[str] = set()
+        self._kept: set[str] = set()
 
-    def place(self, sensor: str, frame: Frame, identity: str | int) -> tuple[Frame | None, Frame | None]:
+    def place(
+        self, sensor: str, frame: Frame, identity: str, qos: int = 1
+    ) -> tuple[Frame | None, Frame | None]:
         """Where an object belongs, and what has ended with it.
 
         Args:
             frame: the object's own: taken when it begins another than the one that is being gathered.
             identity: the same again is a second delivery.
+            qos: at 0, what comes while we are away is lost.
 
         Returns:
             The frame that the object belongs to, None when it is in already; and the whole frame before, None when
@@ -68,6 +100,8 @@ class Frames:
         Raises:
             RefusedMessage: ``frame_over``: the object's frame had ended before it came; ``too_many``.
         """
+        (self._lossy.discard if qos else self._lossy.add)(sensor)
+        self._changed.add(sensor)
         now = self._frames.get(sensor)
         ended: Frame | None = None
         if now is None or frame.at < now.at - _SET_BACK_MS:
@@ -86,10 +120,39 @@ class Frames:
         return frame, ended
 
     @staticmethod
-    def _within(now: Frame, seen: set[str | int], identity: str | int) -> Frame | None:
+    def _within(now: Frame, seen: set[str], identity: str) -> Frame | None:
         if identity in seen:
             return None
         if len(seen) >= _MOST_OBJECTS:
             raise RefusedMessage("too_many", f"more than {_MOST_OBJECTS} objects in one frame")
         seen.add(identity)
         return now
+
+    def dump_changed(self) -> dict[str, bytes]:
+        """The unfinished frames that changed, by sensor; see ``ingest.format.Remembers``."""
+        if not self._changed:
+            return {}
+        sure = self._changed & self._frames.keys() - self._lossy
+        found = dict.fromkeys(self._changed & self._kept & self._lossy, b"")
+        self._kept = self._kept - found.keys() | sure
+        self._changed.clear()
+        return found | {sensor: self._dump(sensor) for sensor in sure}
+
+    def _dump(self, sensor: str) -> bytes:
+        frame, seen = self._frames[sensor], self._seen[sensor]
+        if len(seen) > _MOST_KEPT:
+            return _encode(_Kept(1, cut=True, frame=Frame(at=frame.at), seen=[]))
+        return _encode(_Kept(1, cut=sensor in self._cut, frame=frame, seen=list(seen)))
+
+    def load(self, kept: Mapping[str, bytes]) -> None:
+        """Take over what ``dump_changed`` gave.
+
+        Raises:
+            msgspec.DecodeError: it is of another version.
+        """
+        self._kept.update(kept)
+        for sensor, body in kept.items():
+            found = _decode(body)
+            self._frames[sensor], self._seen[sensor] = found.frame, set(found.seen)
+            if found.cut:
+                self._cut.add(sensor)

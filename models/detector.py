@@ -93,7 +93,7 @@ class Configurable(Protocol):
 
     Four attributes are optional for every detector: this verb; ``whole_batch = True``, which asks the slow lane for
     one call with all sensors' samples (otherwise each sensor has its own, so that an error costs only its own state);
-    ``calm`` for one of the fast lane; ``miss`` for one of the slow lane.
+    ``quiet_rise`` and ``is_quiet`` for one of the fast lane; ``miss`` for one of the slow lane.
     """
 
     def configure(self, data: Path) -> None:
@@ -103,10 +103,17 @@ class Configurable(Protocol):
 
 @runtime_checkable
 class Calm(Protocol):
-    """A fast detector that can tell in a fraction of a microsecond that it will have nothing to say."""
+    """A fast detector of rises, which has nothing to say of a value that is hardly above the lowest of the last hour.
 
-    def calm(self, state: DetectorState, track: Track, value: float) -> bool:
-        """Whether ``score`` would answer None about ``value`` and leave its state as it is."""
+    Attributes:
+        quiet_rise: while it is ``is_quiet`` and a value is less than this above every point of the track, ``score``
+            answers None and leaves the state as it is; so it need not be asked at all.
+    """
+
+    quiet_rise: float
+
+    def is_quiet(self, state: DetectorState) -> bool:
+        """Whether nothing is in force and nothing is owed."""
         ...
 
 

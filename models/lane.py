@@ -153,7 +153,7 @@ class SlowLane:
             stations or detectors that are no more are passed over.
         """
         fresh: list[tuple[str, str, str]] = []
-        for station, sensor, name, version, body in sorted(rows):
+        for station, sensor, name, version, body in rows:
             key = (station, sensor)
             found = self._sensors.get(key) or self._meet(key)
             if found is None or not (name == SELF or name in self._detectors):

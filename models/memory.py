@@ -87,6 +87,8 @@ class Sensor:
         parts: by detector.
     """
 
+    __slots__ = ("_gap_ms", "_kept", "_past", "_spacing_ms", "hold_gap_ms", "kind", "parts", "station")
+
     version = _VERSION
 
     def __init__(self, station: Station, kind: Kind) -> None:

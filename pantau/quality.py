@@ -112,18 +112,17 @@ def takes_ordinary(past: Past, reading: Reading, limits: Limits) -> bool:
         Whether it was one and is remembered; if not, nothing has changed and ``judge`` has to look.
     """
     value, at, before, was = reading.value, reading.observed_at, past.value, past.at
+    step, spike, accepted_at, accepted = limits.step, limits.spike, past.accepted_at, past.accepted
     if (
         past.pending_at
-        or past.accepted_at == 0
+        or accepted_at == 0
         or at - was > limits.gap_ms
         or not limits.low <= value <= limits.high
-        or (limits.step is not None and not -limits.step <= value - before <= limits.step)
+        or (step is not None and not -step <= value - before <= step)
     ):
         return False
-    if limits.spike is not None and past.older_at:
-        off = past.accepted - (past.older + value) / 2
-        if not -limits.spike <= off <= limits.spike:
-            return False
+    if spike is not None and past.older_at and not -spike <= accepted - (past.older + value) / 2 <= spike:
+        return False
     if value != before:
         since = past.flat_since
         if since == 0:
@@ -136,7 +135,7 @@ def takes_ordinary(past: Past, reading: Reading, limits: Limits) -> bool:
     reading.flag = _GOOD
     if reading.reason:  # a journaled reading, stepped again
         reading.reason = ""
-    past.older_at, past.older = past.accepted_at, past.accepted
+    past.older_at, past.older = accepted_at, accepted
     past.at = past.accepted_at = at
     past.value = past.accepted = value
     past.accepted_rx, past.accepted_flag = reading.received_at, _GOOD

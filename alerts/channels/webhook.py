@@ -5,12 +5,21 @@ since 1970) and ``Pantau-Signature: v1=`` + HMAC-SHA256 in hex, with the contact
 """
 
 import hmac
+import ssl
 import time
 from functools import cache
 from urllib.parse import urlsplit
 
-import httpx
+import certifi
 import msgspec
+import urllib3
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationValueError,
+    NewConnectionError,
+    SSLError,
+)
 
 from alerts.channel import Address, Notice, Outcome, Sent
 from pantau.ports import Publisher
@@ -19,6 +28,7 @@ __all__ = ["CHANNEL", "MAX_BODY", "Webhook", "body_of", "signature"]
 
 MAX_BODY = 262_144
 """Bytes; an alert is about two thousand, so more is a mistake of ours that no receiver should have to take."""
+_LISTENED = 4_096
 _AGAIN = frozenset({408, 425, 429})
 
 
@@ -50,19 +60,21 @@ class Webhook:
             return Outcome(
                 Sent.NEVER, "no usable URL" if len(body) <= MAX_BODY else f"body of {len(body)} bytes"
             )
-        timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, 5.0))
+        timeout = urllib3.Timeout(connect=min(timeout_s, 5.0), read=timeout_s)
         try:
-            headers = _headers(notice, body, address)
-            with _client().stream(
-                "POST", address.address, content=body, headers=headers, timeout=timeout
-            ) as got:
-                return _outcome(got)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            answer = _pool().request(
+                "POST", address.address, body=body, headers=_headers(notice, body, address), timeout=timeout,
+                retries=False, redirect=False, preload_content=False,
+            )  # fmt: skip
+        except (NewConnectionError, ConnectTimeoutError, SSLError) as error:
             return Outcome(Sent.RETRY, type(error).__name__)
-        except httpx.TransportError as error:
-            return Outcome(Sent.UNKNOWN, f"{type(error).__name__} after connecting")
-        except (httpx.InvalidURL, UnicodeError) as error:
+        except (LocationValueError, UnicodeError, ValueError) as error:
             return Outcome(Sent.NEVER, type(error).__name__)
+        except HTTPError as error:
+            return Outcome(Sent.UNKNOWN, f"{type(error).__name__} after connecting")
+        outcome = _outcome(answer)
+        _let_go(answer)
+        return outcome
 
 
 def body_of(notice: Notice) -> bytes:
@@ -87,8 +99,8 @@ def _headers(notice: Notice, body: bytes, address: Address) -> dict[str, str]:
     return headers
 
 
-def _outcome(answer: httpx.Response) -> Outcome:
-    status, detail = answer.status_code, f"HTTP {answer.status_code}"
+def _outcome(answer: urllib3.BaseHTTPResponse) -> Outcome:
+    status, detail = answer.status, f"HTTP {answer.status}"
     if 200 <= status < 300:
         return Outcome(Sent.DELIVERED, detail)
     if status in _AGAIN or status >= 500:
@@ -101,11 +113,23 @@ def _seconds(retry_after: str) -> float | None:
     return float(retry_after) if retry_after.isascii() and retry_after.isdigit() else None
 
 
+def _let_go(answer: urllib3.BaseHTTPResponse) -> None:
+    """Keep the connection of a receiver that says little; nobody reads what it says."""
+    try:
+        if len(answer.read(_LISTENED)) < _LISTENED:
+            answer.release_conn()
+            return
+    except (HTTPError, OSError):
+        pass  # the status is known, and that is the answer
+    answer.close()
+
+
 @cache
-def _client() -> httpx.Client:
-    """One for all threads: connections are kept for a few seconds, and making one costs more than a notice."""
-    trust = httpx.create_ssl_context(trust_env=False)  # certificates are read once: that takes longest of all
-    return httpx.Client(verify=trust, trust_env=False, follow_redirects=False)
+def _pool() -> urllib3.PoolManager:
+    """One for all threads: connections are kept, and certificates are read once, which takes longer than a notice."""
+    return urllib3.PoolManager(
+        num_pools=50, maxsize=4, ssl_context=ssl.create_default_context(cafile=certifi.where())
+    )
 
 
 CHANNEL = Webhook()

@@ -18,8 +18,8 @@ from alerts.retry import fate_after
 from alerts.store.tables import outbox
 
 __all__ = [
-    "Item", "assign", "expire", "fail", "give_back", "is_due", "lease", "of_other_channels", "oldest", "put", "settle",
-    "unaddressed", "undelivered", "waiting",
+    "Item", "Settled", "assign", "expire", "fail", "give_back", "is_due", "lease", "of_other_channels", "oldest", "put",
+    "settle", "unaddressed", "undelivered", "waiting",
 ]  # fmt: skip
 
 
@@ -132,31 +132,51 @@ def give_back(conn: Connection, item: Item, worker: str) -> None:
     conn.execute(update(outbox).where(mine).values(free))
 
 
-def settle(
-    conn: Connection,
-    item: Item,
-    worker: str,
-    outcome: Outcome,
-    *,
-    now_ms: int,
-    sent_at: int,
-    removes_duplicates: bool,
-) -> str | None:
-    """Write down what became of an attempt; returns the row's state, None when the lease had gone to somebody else.
+class Settled(msgspec.Struct, frozen=True):
+    """What became of an attempt; ``now_ms`` is real time, ``sent_at`` the service's."""
 
-    Args:
-        now_ms: real time; ``sent_at``: the service's.
-    """
-    fate = fate_after(
-        item.id, item.attempts, item.severity, outcome, now_ms, removes_duplicates=removes_duplicates
+    item: Item
+    outcome: Outcome
+    now_ms: int
+    sent_at: int
+    removes_duplicates: bool
+
+
+def settle(conn: Connection, worker: str, done: Sequence[Settled]) -> list[str | None]:
+    """Write down what became of attempts; the rows' states, None when a lease had gone to somebody else."""
+    if not done:
+        return []
+    fates = [
+        fate_after(
+            one.item.id, one.item.attempts, one.item.severity, one.outcome, one.now_ms,
+            removes_duplicates=one.removes_duplicates,
+        )
+        for one in done
+    ]  # fmt: skip
+    mine = outbox.c.lease == worker, outbox.c.state == "leased"
+    ids = [one.item.id for one in done]
+    held = set(
+        conn.execute(select(outbox.c.id).where(outbox.c.id.in_(ids), *mine).with_for_update()).scalars()
     )
-    mine = and_(outbox.c.id == item.id, outbox.c.lease == worker, outbox.c.state == "leased")
-    values = {
-        "state": fate.state, "due_at": fate.due_at, "error": fate.error, "lease": None, "lease_until": None,
-        "sent_at": sent_at if fate.state == "sent" else None,
-    }  # fmt: skip
-    done = conn.execute(update(outbox).where(mine).values(values))
-    return fate.state if done.rowcount else None
+    rows = [
+        {"key": one.item.id, "to": fate.state, "due": fate.due_at, "why": fate.error,
+         "at": one.sent_at if fate.state == "sent" else None}
+        for one, fate in zip(done, fates, strict=True)
+        if one.item.id in held
+    ]  # fmt: skip
+    if rows:
+        conn.execute(_SETTLE, rows)
+    return [fate.state if id_ in held else None for id_, fate in zip(ids, fates, strict=True)]
+
+
+_SETTLE = (
+    update(outbox)
+    .where(outbox.c.id == bindparam("key"))
+    .values(
+        state=bindparam("to"), due_at=bindparam("due"), error=bindparam("why"), sent_at=bindparam("at"),
+        lease=None, lease_until=None,
+    )
+)  # fmt: skip
 
 
 def fail(conn: Connection, item: Item, reason: str) -> None:
@@ -179,10 +199,8 @@ def expire(
     items = _items(conn, query if channel is None else query.where(outbox.c.channel == channel))
     outcome = Outcome(Sent.UNKNOWN, "the worker ended between handing over and writing it down")
     for item in items:
-        settle(
-            conn, item, item.lease or "", outcome, now_ms=now_ms, sent_at=0,
-            removes_duplicates=item.channel in removes_duplicates,
-        )  # fmt: skip
+        removes = item.channel in removes_duplicates
+        settle(conn, item.lease or "", [Settled(item, outcome, now_ms, 0, removes)])
     return len(items)
 
 

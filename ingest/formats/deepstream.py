@@ -6,13 +6,13 @@ class that is counted, or a list of classes ("person" unless said otherwise, cas
 The minimal schema has a frame in one message, with a line ``id|left|top|right|bottom|class|#|...|confidence`` for each
 object: its count is complete, zero too. The full schema has one object in one message, and no message says how many
 will come: objects of one sensor are gathered until one of a later frame arrives. So **a count comes one frame late**, a
-frame without any object never, and the first frame after a start is left out, since its beginning may be missing. What
-is stamped at most ``frame_ms`` (10) after a frame's first object belongs to that frame, for newer versions stamp each
-object anew. Use the minimal schema where you can.
+frame without any object never, and the first frame of a camera is left out, since its beginning may be missing; after a
+restart too, unless objects come at QoS 1. What is stamped at most ``frame_ms`` (10) after a frame's first object
+belongs to that frame, for newer versions stamp each object anew. Use the minimal schema where you can.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -33,6 +33,7 @@ _OPTIONS = ("sensors", "object", "frame_ms")
 _FRAME_MS = 10
 """Well under the 33 ms between two frames at 30 a second."""
 _MAX_BYTES = 2_000_000
+_MOST_NUMBERS = 1 << 64
 _CLASS = 5
 """Place of the class in an object's line; before it stand the id and the box."""
 
@@ -52,9 +53,7 @@ class DeepStream:
         wanted = options.get("object", "person")
         classes = frozenset(word.casefold() for word in ([wanted] if isinstance(wanted, str) else wanted))
         sensors = {sensor: target(city, text) for sensor, text in options["sensors"].items()}
-        frames = Frames(options.get("frame_ms", _FRAME_MS))
-        reader: Reader = partial(_read, _Options(sensors, classes), frames)
-        return lambda _topic: reader
+        return _Pipeline(_Options(sensors, classes), Frames(options.get("frame_ms", _FRAME_MS)))
 
     def problems(self, city: City, options: dict[str, Any]) -> list[str]:
         """See ``ingest.format.Format``."""
@@ -75,13 +74,34 @@ class DeepStream:
         return [*found, *mapping_problems(city, "format deepstream: sensors", options.get("sensors"), _KIND)]
 
 
+class _Pipeline:
+    """The cameras of one binding; see ``ingest.format.Remembers``."""
+
+    def __init__(self, options: _Options, frames: Frames) -> None:
+        self._options = options
+        self._frames = frames
+
+    def __call__(self, _topic: str) -> Reader:
+        return self._read
+
+    def dump_changed(self) -> dict[str, bytes]:
+        return self._frames.dump_changed()
+
+    def load(self, kept: Mapping[str, bytes]) -> None:
+        sensors = self._options.sensors
+        self._frames.load({sensor: body for sensor, body in kept.items() if sensor in sensors})
+
+    def _read(self, message: Message) -> Decoded:
+        return _read(self._options, self._frames, message)
+
+
 def _read(options: _Options, frames: Frames, message: Message) -> Decoded:
     found = _json(message.payload)
     if "objects" in found:
         sensor, objects = _text(found, "sensorId"), found["objects"]
         if sensor not in options.sensors:
             return IGNORED
-        frame = Frame(_instant(found, message), retained=message.retain)
+        frame = Frame(at=_instant(found, message), retained=message.retain)
         _count_lines(frame, objects, options.objects)
         return Decoded((_reading(frame, sensor, options, message),))
     if "object" in found:
@@ -126,10 +146,14 @@ def _gathered(found: dict[str, Any], options: _Options, frames: Frames, message:
         return IGNORED
     whole = _table(found, "object")
     identity = found.get("messageid", whole.get("id"))
-    if not isinstance(identity, str | int) or (isinstance(identity, str) and len(identity) > MAX_NAME):
+    if isinstance(identity, int) and abs(identity) < _MOST_NUMBERS:
+        identity = str(identity)
+    if not isinstance(identity, str) or len(identity) > MAX_NAME:
         raise _unreadable(f"messageid is {shown(identity)}: objects cannot be told apart")
-    frame = Frame(_instant(found, message), retained=message.retain, zone=_zone(found), model=_model(found))
-    current, ended = frames.place(sensor, frame, identity)
+    frame = Frame(
+        at=_instant(found, message), retained=message.retain, zone=_zone(found), model=_model(found)
+    )
+    current, ended = frames.place(sensor, frame, identity, message.qos)
     counted = _counted(whole, options.objects)
     if current is not None and counted is not None:
         confidence = counted.get("confidence")

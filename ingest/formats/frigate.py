@@ -11,8 +11,8 @@ Cameras and zones that are not named and other sub-topics (``/active``, ``/snaps
 With ``source = "events"`` the counts are made of ``frigate/events`` instead, which have the camera's own time and a
 score: an object counts in its ``current_zones`` and in its camera until it ends, unless ``without`` (a list of
 ``"false_positive"``, which is the default, and ``"stationary"``) leaves it out, or nothing is heard of it for
-``forget_s`` (300). Events say what changes, not who is there: in the first ``learn_s`` (90) after our start we only
-listen.
+``forget_s`` (300). Events say what changes, not who is there: in the first ``learn_s`` (90) we only listen, and again
+after every restart unless events come at QoS 1, which the broker keeps for us.
 
 Source:
     Frigate, docs/docs/integrations/mqtt.md; it tells of each object that it follows at least once a minute
@@ -20,7 +20,7 @@ Source:
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -31,7 +31,7 @@ from ingest.format import IGNORED, Decoded, Gone, Message, Opened, Reader
 from ingest.formats.native import MAX_BYTES
 from ingest.sightings import Sighting, Sightings
 from ingest.stamp import LATEST, aged
-from ingest.targets import Target, mapping_problems, target
+from ingest.targets import MAX_NAME, Target, mapping_problems, target
 from pantau.city import City
 from pantau.errors import RefusedMessage
 from pantau.reading import Origin, Reading
@@ -98,10 +98,12 @@ class Frigate:
             options.get("source") == "events",
             options.get("without", ["false_positive"]),
             Sightings(
-                int(options.get("forget_s", _FORGET_S) * 1000), int(options.get("learn_s", _LEARN_S) * 1000)
+                int(options.get("forget_s", _FORGET_S) * 1000),
+                int(options.get("learn_s", _LEARN_S) * 1000),
+                str([options.get(name) for name in ("zones", "object", "prefix", "source", "without")]),
             ),
         )
-        return partial(_reader, binding)
+        return _Installation(binding)
 
     def problems(self, city: City, options: dict[str, Any]) -> list[str]:
         """See ``ingest.format.Format``."""
@@ -142,6 +144,22 @@ def _problems(options: dict[str, Any]) -> Iterator[str]:
             or not 0 <= seconds <= _LONGEST_S
         ):
             yield f"{name} must be 0 to {_LONGEST_S} seconds, found {seconds!r}"
+
+
+class _Installation:
+    """The topics of one binding; see ``ingest.format.Remembers``."""
+
+    def __init__(self, binding: _Binding) -> None:
+        self._binding = binding
+
+    def __call__(self, topic: str) -> Reader:
+        return _reader(self._binding, topic)
+
+    def dump_changed(self) -> dict[str, bytes]:
+        return self._binding.sightings.dump_changed()
+
+    def load(self, kept: Mapping[str, bytes]) -> None:
+        self._binding.sightings.load(kept)
 
 
 def _reader(binding: _Binding, topic: str) -> Reader:
@@ -230,7 +248,7 @@ def _event(binding: _Binding, message: Message) -> Decoded:
     zones = {*found.current_zones, found.camera} if _counts(event, binding.without) else set[str]()
     seen = Sighting(frozenset(zones & binding.zones.keys()), at, message.received_at, _score(found))
     whole = binding.sightings.knows_all(message.received_at)
-    news = binding.sightings.note(found.id, seen)
+    news = binding.sightings.note(found.id, seen, message.qos)
     if not news or not whole:
         return IGNORED
     return Decoded([_reading(binding, zone, found.camera, at, message) for zone in sorted(news)])
@@ -240,13 +258,18 @@ def _decoded(payload: bytes) -> _Event:
     if len(payload) > MAX_BYTES:
         raise RefusedMessage("too_large", f"payload has {len(payload)} bytes, at most {MAX_BYTES}")
     try:
-        return _EVENTS.decode(payload)
+        event = _EVENTS.decode(payload)
     except msgspec.ValidationError as error:
         raise RefusedMessage(
             "bad_payload", f"payload is not an event of Frigate: {shown(str(error))}"
         ) from error
     except NOT_JSON as error:
         raise not_json(payload, error) from error
+    if len(event.after.id) > MAX_NAME:
+        raise RefusedMessage(
+            "bad_payload", f"the object's id has {len(event.after.id)} characters, at most {MAX_NAME}"
+        )
+    return event
 
 
 def _counts(event: _Event, without: Sequence[str]) -> bool:
@@ -270,7 +293,7 @@ def _score(found: _Object) -> float | None:
 
 def _reading(binding: _Binding, zone: str, camera: str, at: int, message: Message) -> Reading:
     where = binding.zones[zone]
-    number, score = binding.sightings.count(zone, message.received_at)
+    number, score = binding.sightings.count(zone, message.received_at, at)
     return Reading(
         where.station,
         _KIND,

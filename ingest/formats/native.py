@@ -65,7 +65,10 @@ class _Place(msgspec.Struct, frozen=True):
     def reading(self, item: _Item, message: Message) -> Reading:
         given, value, received_at = item.observed_at, item.value, message.received_at
         # Written out, for nearly every message takes this way: a time with offset, of a clock that is set.
-        at = round(given.timestamp() * 1000) if type(given) is datetime else milliseconds(given)
+        if type(given) is int:
+            at = given
+        else:
+            at = round(given.timestamp() * 1000) if type(given) is datetime else milliseconds(given)
         if not received_at - BACK_MS <= at <= LATEST:
             at = aged(at, received_at, number=type(given) is not datetime)
         if item.unit is not None and item.unit != self.unit:

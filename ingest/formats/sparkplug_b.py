@@ -4,14 +4,14 @@ Options in ``city.toml``: ``group`` (needed: names of nodes are unique within a 
 ``{"node/metric" or "node/device/metric" = "station[/sensor]"}``), ``unit`` of all bound metrics and ``units`` of single
 ones (``{"node/metric" = "m"}``), the kind's own unless said. Nodes and metrics that are not bound are not for us.
 
-``DATA`` names its metrics by the alias that a birth gave them; the births are remembered by ``ingest.births`` while the
-service runs. When one is missing (we started later, a number is left out, an alias is unknown), the node is asked to be
+``DATA`` names its metrics by the alias that a birth gave them; the births are remembered by ``ingest.births``, across
+restarts too. When one is missing (we started later, a number is left out, an alias is unknown), the node is asked to be
 born again. Births carry values, so they give readings as well. ``seq`` counts all messages of a node, not those of a
 sensor, so ``Reading.seq`` stays None: a gap in it says nothing about one sensor.
 """
 
-from collections.abc import Iterator
-from functools import partial
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ingest.births import Node, Order
@@ -56,8 +56,7 @@ class SparkplugB:
             )
             for key, text in options["metrics"].items()
         }
-        nodes: dict[str, Node] = {key.split("/")[0]: Node() for key in bound}
-        return partial(_reader, options["group"], bound, nodes)
+        return _Group(options["group"], bound)
 
     def problems(self, city: City, options: dict[str, Any]) -> list[str]:
         """See ``ingest.format.Format``."""
@@ -107,30 +106,64 @@ class _Place(NamedTuple):
     path: str
 
 
-def _reader(group: str, bound: dict[str, _Bound], nodes: dict[str, Node], topic: str) -> Reader:
-    parts = topic.split("/")
-    if parts[0] != "spBv1.0" or len(parts) < 3:
-        raise _bad_topic(topic)
-    if parts[1] != group or parts[2] in _COMMANDS:
-        return _ignore
-    if parts[2] not in _OF_NODES | _OF_DEVICES or len(parts) != (4 if parts[2] in _OF_NODES else 5):
-        raise _bad_topic(topic)
-    node = nodes.get(parts[3])
-    if node is None:
-        return _ignore
-    device = "/".join(parts[4:])
-    place = _Place(parts[2], group, parts[3], device, "".join(f"{part}/" for part in parts[3:]))
-    ours = {key: where for key, where in bound.items() if key.startswith(place.path)}
-    return _Reader(place, node, ours).read
+class _Group:
+    """The nodes of one binding; see ``ingest.format.Remembers``."""
+
+    def __init__(self, group: str, bound: dict[str, _Bound]) -> None:
+        self._group = group
+        self._bound = bound
+        self._nodes: dict[str, Node] = {key.split("/")[0]: Node() for key in bound}
+        self._heard: set[str] = set()
+
+    def __call__(self, topic: str) -> Reader:
+        parts = topic.split("/")
+        if parts[0] != "spBv1.0" or len(parts) < 3:
+            raise _bad_topic(topic)
+        if parts[1] != self._group or parts[2] in _COMMANDS:
+            return _ignore
+        if parts[2] not in _OF_NODES | _OF_DEVICES or len(parts) != (4 if parts[2] in _OF_NODES else 5):
+            raise _bad_topic(topic)
+        node = self._nodes.get(parts[3])
+        if node is None:
+            return _ignore
+        device = "/".join(parts[4:])
+        place = _Place(parts[2], self._group, parts[3], device, "".join(f"{part}/" for part in parts[3:]))
+        ours = {key: where for key, where in self._bound.items() if key.startswith(place.path)}
+        return _Reader(place, node, ours, self._heard).read
+
+    def dump_changed(self) -> dict[str, bytes]:
+        if not self._heard:
+            return {}
+        heard = sorted(self._heard)
+        self._heard.clear()
+        return {
+            f"{self._group}/{name}/{part}": body
+            for name in heard
+            for part, body in self._nodes[name].dump_changed().items()
+        }
+
+    def load(self, kept: Mapping[str, bytes]) -> None:
+        parts: dict[str, dict[str, bytes]] = defaultdict(dict)
+        for key, body in kept.items():
+            group, name, part = key.split("/", 2)
+            if group == self._group and name in self._nodes:
+                parts[name][part] = body
+        for name, found in parts.items():
+            self._nodes[name].load(found)
 
 
 class _Reader:
-    """Reads the messages of one topic of one node."""
+    """Reads the messages of one topic of one node.
 
-    def __init__(self, place: _Place, node: Node, bound: dict[str, _Bound]) -> None:
+    Args:
+        heard: nodes that may have changed.
+    """
+
+    def __init__(self, place: _Place, node: Node, bound: dict[str, _Bound], heard: set[str]) -> None:
         self._place = place
         self._node = node
         self._bound = bound
+        self._heard = heard
 
     def read(self, message: Message) -> Decoded:
         if message.retain:
@@ -146,6 +179,7 @@ class _Reader:
                 f"payload has {len(message.payload)} bytes, at most {MAX_BYTES}: send fewer metrics a message",
             )
         payload = payload_of(message.payload)
+        self._heard.add(self._place.node)
         match self._place.type:
             case "NBIRTH":
                 self._node.begin(payload.metrics, _bd_seq(payload), payload.seq, payload.timestamp)

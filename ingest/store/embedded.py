@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, Select, func, select, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from ingest.store.identity import Identity, bisect, identity, newest
+from ingest.store.identity import EverythingRefusedError, Identity, bisect, identity, newest
 from ingest.store.tables import readings as table
 from ingest.store.upsert import upsert
 from pantau.errors import Unavailable
@@ -51,7 +51,10 @@ class EmbeddedStore:
         Raises:
             Unavailable: the database is locked or away; nothing of the batch is known to be stored.
         """
-        return bisect(newest(readings), self._attempt)
+        try:
+            return bisect(newest(readings), self._attempt)
+        except EverythingRefusedError as error:
+            raise Unavailable("database", f"every reading is refused: {error}") from error
 
     def kept_from(self) -> int:
         """0: everything is kept."""

@@ -4,10 +4,13 @@ from collections.abc import Callable, Sequence
 
 from pantau.reading import Reading
 
-__all__ = ["Identity", "bisect", "identity", "newest"]
+__all__ = ["EverythingRefusedError", "Identity", "bisect", "identity", "newest"]
 
 Identity = tuple[str, str, str, int]
 """(station, sensor, kind, observed_at)."""
+
+
+_SUSPICIOUS = 16
 
 
 def identity(reading: Reading) -> Identity:
@@ -20,6 +23,10 @@ def newest(readings: Sequence[Reading]) -> list[Reading]:
     return list({identity(reading): reading for reading in readings}.values())
 
 
+class EverythingRefusedError(Exception):
+    """So many readings were refused alone and none was stored: they are not to blame; with the first refusal."""
+
+
 def bisect(
     readings: Sequence[Reading], attempt: Callable[[Sequence[Reading]], str]
 ) -> list[tuple[Reading, str]]:
@@ -30,14 +37,21 @@ def bisect(
 
     Returns:
         The readings that are refused alone, with the reason.
+
+    Raises:
+        EverythingRefusedError: sixteen were refused alone, and not one of the batch was taken.
     """
     bad: list[tuple[Reading, str]] = []
+    taken = False
     waiting = [readings]
     while waiting:
         part = waiting.pop()
         refusal = attempt(part) if part else ""
+        taken = taken or not refusal
         if refusal and len(part) == 1:
             bad.append((part[0], refusal))
+            if len(bad) >= _SUSPICIOUS and not taken:
+                raise EverythingRefusedError(refusal)
         elif refusal:
             half = len(part) // 2
             waiting += [part[half:], part[:half]]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from http import HTTPStatus
+from operator import attrgetter
 from time import time
 from typing import Any
 
@@ -19,16 +20,17 @@ from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
 from ingest.store.flux import LATEST_MS, Series, buckets, history, values_at
-from ingest.store.identity import Identity, bisect, identity, newest
+from ingest.store.identity import EverythingRefusedError, Identity, bisect, identity, newest
 from ingest.store.line import head, parse_tag, to_line
 from pantau.errors import Unavailable
-from pantau.reading import Reading
+from pantau.reading import Flag, Reading
 
 __all__ = ["InfluxStore"]
 
 _log = structlog.get_logger("pantau.influx")
 
-_LINES = 5_000
+_AT = attrgetter("observed_at")
+_LINES = 10_000
 _ASKED_STATIONS = 50
 _APART_MS = 3_600_000
 _MOST_HEADS = 200_000
@@ -75,17 +77,20 @@ class InfluxStore:
             Unavailable: InfluxDB is away, busy, or does not let us in; nothing of the batch is known to be stored.
         """
         bad: list[tuple[Reading, str]] = []
-        good: list[Reading] = []
+        good = newest(readings)
         oldest = self.kept_from()
-        for reading in newest(readings):
-            if reading.observed_at < oldest:
-                bad.append((reading, self._too_old()))
-            elif reading.observed_at > LATEST_MS:
-                bad.append((reading, "InfluxDB's time ends in the year 2262"))
-            else:
-                good.append(reading)
+        if good and not oldest <= min(map(_AT, good)) <= max(map(_AT, good)) <= LATEST_MS:
+            bad = [
+                (reading, self._outside(reading, oldest))
+                for reading in good
+                if not oldest <= reading.observed_at <= LATEST_MS
+            ]
+            good = [reading for reading in good if oldest <= reading.observed_at <= LATEST_MS]
         for begin in range(0, len(good), _LINES):
-            bad += bisect(good[begin : begin + _LINES], self._attempt)
+            try:
+                bad += bisect(good[begin : begin + _LINES], self._attempt)
+            except EverythingRefusedError as error:  # the way there, or the bucket: no data is as bad as that
+                raise Unavailable("influxdb", f"every point is refused: {error}") from error
         return bad
 
     def kept_from(self) -> int:
@@ -128,7 +133,7 @@ class InfluxStore:
         return [
             Reading(
                 station, kind, float(row["value"]), _ms(row["_time"]), int(row["received_at"]),
-                parse_tag(row["sensor"]), flag=int(row["flag"]), reason=row["reason"],
+                parse_tag(row["sensor"]), flag=int(row["flag"]), reason=_reason(row),
             )
             for row in self._ask(history(self._series(station, kind, start, end, sensor), limit))
         ]  # fmt: skip
@@ -159,6 +164,9 @@ class InfluxStore:
                 self._heads.clear()
             found = self._heads[key] = head(self._city, reading)
         return found
+
+    def _outside(self, reading: Reading, oldest: int) -> str:
+        return self._too_old() if reading.observed_at < oldest else "InfluxDB's time ends in the year 2262"
 
     def _too_old(self) -> str:
         days = self._retention_ms / 86_400_000
@@ -219,6 +227,11 @@ def _near(keys: Iterable[Identity]) -> Iterator[list[Identity]]:
         part.append(key)
     if part:
         yield part
+
+
+def _reason(row: Mapping[str, str]) -> str:
+    """A GOOD point may still carry what was said of it before; see ``ingest.store.line.to_line``."""
+    return "" if int(row["flag"]) == Flag.GOOD else row.get("reason", "")
 
 
 def _ms(text: str) -> int:

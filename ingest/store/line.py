@@ -2,7 +2,7 @@
 
 import re
 
-from pantau.reading import Reading
+from pantau.reading import Flag, Reading
 
 __all__ = ["head", "parse_tag", "tag", "to_line"]
 
@@ -13,6 +13,7 @@ _SPOKEN = re.compile(r"%([0-9A-F]{2})")
 _ESCAPED = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ "})
 # A reason is one line: InfluxDB's answers turn a line break into two characters.
 _QUOTED = str.maketrans({"\\": "\\\\", '"': '\\"', "\r": " ", "\n": " ", "\0": " "})
+_GOOD = int(Flag.GOOD)
 _LONGEST_REASON = 16_000  # InfluxDB takes 64 kB a string; a reason is a sentence
 
 
@@ -29,11 +30,17 @@ def parse_tag(kept: str) -> str:
 def to_line(reading: Reading, head: str) -> str:
     """One reading as a line, without its end.
 
-    ``reason`` is written when it is empty too: a point keeps the fields that a later write of it leaves out.
+    A GOOD reading has no reason and no such field: that is nearly every one. A point keeps the fields that a later
+    write of it leaves out, so whoever reads takes a GOOD point's reason for empty; any other flag's is written also
+    when it is empty.
 
     Args:
         head: measurement and tags, from ``head``; the same for all readings of a sensor.
     """
+    if reading.flag == _GOOD:
+        return (
+            f"{head} value={reading.value!r},flag=1i,received_at={reading.received_at}i {reading.observed_at}"
+        )
     reason = reading.reason[:_LONGEST_REASON].translate(_QUOTED)
     return (
         f"{head} value={float(reading.value)!r},flag={int(reading.flag)}i,received_at={reading.received_at}i,"

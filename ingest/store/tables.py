@@ -20,6 +20,7 @@ from sqlalchemy import (
 __all__ = [
     "conflicts",
     "cursors",
+    "format_states",
     "journal",
     "latest",
     "metadata",
@@ -84,6 +85,14 @@ notes = Table(
     Column("text", Text, nullable=False),
 )
 """What one run leaves for the next, e.g. ``filters``: the MQTT filters it was subscribed to, one a line."""
+
+format_states = Table(
+    "format_states",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+"""What payload formats know of former messages (``ingest.format.Remembers``), as of the last committed batch."""
 
 latest = Table(
     "latest",

@@ -86,21 +86,22 @@ class RateOfRise(Untimed):
     cause = "rise"
     ladder = Ladder(limits=(0.5, 1.0, None), deadband=0.15, hold_ms=1_800_000)
     shadow = False
+    quiet_rise = QUIET_CM
 
     def start(self, station: Station, kind: Kind) -> State:
         """A fresh state; the kind does not matter, every water level is in cm."""
         del kind
         return State(gap_ms=2 * station.cadence_ms)
 
-    def calm(self, state: State, track: Track, value: float) -> bool:
-        """Whether nothing is in force and the rise, which cannot exceed the height above the lowest point, is small."""
-        return not state.awake and track.rises_less_than(QUIET_CM, value)
+    def is_quiet(self, state: State) -> bool:
+        """Whether no score but 0 was told last, and no severity is in force."""
+        return not state.awake
 
     def score(self, samples: Sequence[Sample]) -> list[Score | None]:
         """Judge a batch in order."""
         return [
             None
-            if self.calm(sample.state, sample.track, sample.reading.value)
+            if not sample.state.awake and sample.track.rises_less_than(QUIET_CM, sample.reading.value)
             else self._judge(sample.reading, sample.track, sample.state, pending=sample.pending)
             for sample in samples
         ]

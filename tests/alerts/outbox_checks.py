@@ -34,7 +34,8 @@ def lease(engine: Engine, worker: str = "w", now: int = NOW, limit: int = 10) ->
 def settle(engine: Engine, given: Item, outcome: Outcome, worker: str = "w", now: int = NOW, *,
            removes: bool = True) -> str | None:  # fmt: skip
     with engine.begin() as conn:
-        return outbox.settle(conn, given, worker, outcome, now_ms=now, sent_at=5, removes_duplicates=removes)
+        [state] = outbox.settle(conn, worker, [outbox.Settled(given, outcome, now, 5, removes)])
+        return state
 
 
 def expire(engine: Engine, now: int, *removing: str) -> int:

@@ -14,6 +14,7 @@ from app.database import migrate, open_engine, unit_of_work
 from app.followers import prune
 from ingest.decode import Refused
 from ingest.format import Message
+from ingest.store.formats import load_format_states, save_format_states
 from pantau.event import Command, Score
 from tests.peers import Postgres, postgres
 from tests.virtual_service import MIN, VirtualService, reading, table_rows
@@ -105,6 +106,7 @@ def test_the_same_inputs_give_the_same_rows_in_every_table(
     found = work(engine)
     assert {name for name, rows in found.items() if not rows} <= {
         "contacts",
+        "format_states",
         "sequences",
         "tokens",
         "notes",
@@ -129,6 +131,16 @@ def test_restarts_and_pruning_in_between_change_no_row_that_anybody_reads(
         "out_of_service",
     ):
         assert found[name] == expected[name], name
+
+
+def test_what_formats_remember_is_replaced_part_by_part_and_forgotten_when_empty(engine: Engine) -> None:
+    with unit_of_work(engine) as connection:
+        save_format_states(connection, {"sparkplug_b a/#\tx": b"\x00\xff", "sparkplug_b a/#\ty": b"1"})
+    with unit_of_work(engine) as connection:
+        save_format_states(connection, {"sparkplug_b a/#\tx": b"2", "sparkplug_b a/#\ty": b"", "z": b""})
+        save_format_states(connection, {})
+    with engine.connect() as connection:
+        assert load_format_states(connection) == {"sparkplug_b a/#\tx": b"2"}
 
 
 def test_a_batch_that_fails_is_undone_whole(engine: Engine) -> None:

@@ -164,7 +164,7 @@ def test_objects_without_end_fill_no_memory() -> None:
     sightings = Sightings(300_000, 0)
     for n in range(MOST_OBJECTS + 500):
         sightings.note(str(n), Sighting(frozenset({"alun"}), T0 + n, T0, 0.5))
-    assert sightings.count("alun", T0)[0] == len(sightings._objects) == MOST_OBJECTS
+    assert sightings.count("alun", T0, T0)[0] == len(sightings._objects) == MOST_OBJECTS
 
 
 def test_all_mistakes_in_options_are_told() -> None:

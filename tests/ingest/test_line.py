@@ -27,8 +27,14 @@ def test_a_reading_is_a_line_with_all_its_fields() -> None:
     )
 
 
-def test_an_empty_reason_is_written_so_that_it_clears_the_former_one() -> None:
-    assert 'reason=""' in line()
+def test_a_good_reading_has_no_reason_and_no_field_for_it() -> None:
+    assert line(flag=Flag.GOOD) == (
+        "water_level,city=contoh,sensor=main,station=116 value=1.0,flag=1i,received_at=7i 5"
+    )
+
+
+def test_an_empty_reason_of_another_flag_is_written_so_that_it_clears_the_former_one() -> None:
+    assert 'reason=""' in line(flag=Flag.SUSPECT)
 
 
 def test_signs_of_the_protocol_are_escaped() -> None:

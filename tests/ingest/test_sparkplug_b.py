@@ -263,7 +263,7 @@ def test_births_without_end_fill_no_memory() -> None:
         aliases = range(n * 5_000, n * 5_000 + 5_000)
         payload = _data(1, T + n, *(_metric(alias, 1, T, f"m{alias}") for alias in aliases))
         one.decode([_message("DBIRTH", payload, T)])
-    nodes = one._opened[0][1].args[2]  # type: ignore[attr-defined]
+    nodes = one._opened[0][1]._nodes  # type: ignore[attr-defined]
     book = nodes["gw-1"]._books["post-7"]
     assert len(book.aliases) + len(book.former) <= 15_000
 

@@ -39,6 +39,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
+        "format_states",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
         "journal",
         sa.Column(
             "pos", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
@@ -294,6 +300,7 @@ def downgrade() -> None:
     op.drop_index("latest_pos", table_name="latest")
     op.drop_table("latest")
     op.drop_table("journal")
+    op.drop_table("format_states")
     op.drop_table("cursors")
     op.drop_index("one_conflict", table_name="conflicts")
     op.drop_table("conflicts")

@@ -1,10 +1,12 @@
 """The one door to the database: opens engines, brings the schema up to date, begins units of work."""
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, select
@@ -14,27 +16,37 @@ from sqlalchemy.pool import StaticPool
 import alerts.store.tables
 import ingest.store.tables
 from ingest.store.upsert import upsert
+from pantau.errors import ConfigError
 
-__all__ = ["METADATA", "create_tables", "exchange_note", "migrate", "open_engine", "unit_of_work"]
+__all__ = [
+    "METADATA", "create_tables", "exchange_note", "file_of", "file_problem", "migrate", "open_engine",
+    "unit_of_work",
+]  # fmt: skip
+
+_log = structlog.get_logger("pantau.database")
 
 METADATA = [ingest.store.tables.metadata, alerts.store.tables.metadata]
 _BUSY_MS = 10_000
 
 
-def open_engine(url: str, *, durable: bool = True) -> Engine:
+def open_engine(url: str, home: Path | None = None, *, durable: bool = True) -> Engine:
     """An engine for ``url``; SQLite in WAL mode with a busy timeout, its transactions begun as writers.
 
     Args:
         url: ``sqlite://`` (memory, one connection), ``sqlite:///file`` or ``postgresql+psycopg://...``.
+        home: the one folder that may be made for a new file; any other that is missing is a disk that is not mounted.
         durable: fsync at each commit; False only where the file is thrown away afterwards (backtest).
+
+    Raises:
+        ConfigError: the file's folder is missing, or it cannot be written.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return create_engine(parsed, pool_pre_ping=True, pool_size=10)
-    in_memory = parsed.database in {None, "", ":memory:"}
-    if not in_memory:
-        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-    pool: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {"pool_size": 20}
+    file = file_of(url)
+    if file is not None:
+        _make_ready(file, home)
+    pool: dict[str, Any] = {"poolclass": StaticPool} if file is None else {"pool_size": 20}
     engine = create_engine(parsed, connect_args={"check_same_thread": False}, **pool)
 
     @event.listens_for(engine, "connect")
@@ -53,6 +65,47 @@ def open_engine(url: str, *, durable: bool = True) -> Engine:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def file_of(url: str) -> Path | None:
+    """SQLite's file; None for a database in memory or on a server."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in {None, "", ":memory:"}:
+        return None
+    return Path(str(parsed.database))
+
+
+def file_problem(file: Path, home: Path | None = None) -> str:
+    """What keeps SQLite from this file, and what to do; empty when nothing does. Makes nothing."""
+    folder = file.absolute().parent
+    if not _there(folder) and (home is None or folder != home.absolute()):
+        return f"PANTAU_DATABASE_URL: folder {file.parent} does not exist; is its disk mounted?"
+    nearest = next(path for path in (folder, *folder.parents) if _there(path))
+    if nearest.is_dir() and os.access(nearest, os.W_OK) and (not _there(file) or os.access(file, os.W_OK)):
+        return ""
+    return f"{file} cannot be written: owner, rights, or a disk mounted read-only?"
+
+
+def _there(path: Path) -> bool:
+    return os.access(path, os.F_OK)  # unlike Path.exists no error where we may not look
+
+
+def _make_ready(file: Path, home: Path | None) -> None:
+    """See that the file is there; a new one is told, and is its owner's alone, as will be SQLite's files beside it."""
+    if problem := file_problem(file, home):
+        raise ConfigError(problem)
+    if _there(file):
+        return
+    with suppress(FileExistsError):  # another process makes it now
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except FileExistsError:
+            raise
+        except OSError as error:
+            text = f"{file} cannot be written ({error.strerror}): owner, rights, or a disk mounted read-only?"
+            raise ConfigError(text) from error
+        _log.warning("new database made", file=str(file))
 
 
 @contextmanager

@@ -84,6 +84,7 @@ class Forwarder:
             Unavailable: the store is away; nothing was moved on.
         """
         if self._pos is None:
+            self._store.kept_from()  # is it there at all? Nobody may say that it is well before it was asked
             with self._engine.connect().execution_options(reading=True) as connection:
                 self._pos = journal.cursor(connection, "store")
         rows = _entries(self._engine, self._recent, self._pos, limit)
@@ -118,6 +119,9 @@ class Forwarder:
                 refused_store.keep(connection, [_refusal(reading, reason) for reading, reason in bad])
             journal.move_cursor(connection, "store", rows[-1][0])
         self._pos = rows[-1][0]
+        self._waits_since = (
+            None  # only now: after a failure there is no waiting, which would look like health
+        )
         reached(Point.CURSOR_MOVED)
         return len(rows)
 
@@ -127,10 +131,7 @@ class Forwarder:
         if self._waits_since is None:
             self._waits_since = now
         full = sum(len(row.readings) for _, _, row in rows) >= _LARGE
-        if not full and now - self._waits_since < self._patience_s:
-            return True
-        self._waits_since = None
-        return False
+        return not full and now - self._waits_since < self._patience_s
 
 
 def _entries(engine: Engine, recent: Recent | None, after: int, limit: int) -> list[Entry]:
@@ -239,6 +240,11 @@ class SlowFollower:
         self._pos = 0
         self._saving_upto = 0
 
+    @property
+    def saving(self) -> bool:
+        """Whether states of a save that has begun are still to come."""
+        return self._lane.saving
+
     def restore(self) -> None:
         """Bring the detectors to where their last scores were committed."""
         with self._engine.connect().execution_options(reading=True) as connection:
@@ -279,7 +285,7 @@ class SlowFollower:
     def _judge(self, row: Row, now: int) -> list[Score]:
         heard = row.heard()
         scores = self._lane.take(heard, now, row.listening_since) if heard else []
-        return scores + self._lane.miss(row.gone) if row.gone else scores
+        return scores + self._lane.miss(row.gone, row.listening_since) if row.gone else scores
 
 
 def _saved_states(connection: Connection) -> Iterator[tuple[str, str, str, str, bytes]]:

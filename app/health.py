@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
+import structlog
+
 from models.detector import Sample
 from pantau.event import Score
 from pantau.kind import Kind
@@ -12,6 +14,8 @@ from pantau.ladder import Ladder
 from pantau.station import Station
 
 __all__ = ["PEER", "Health", "PeerDetector"]
+
+_log = structlog.get_logger("pantau.health")
 
 OUTAGE_S = 60.0
 """A peer away for longer than this is an alert; shorter, it is a hiccup that a retry settles."""
@@ -71,14 +75,19 @@ class Health:
         """The peer answered."""
         with self._lock:
             self._known[peer] = word
-            self._away.pop(peer, None)
+            gone = self._away.pop(peer, None)
+        if gone is not None:
+            _log.info("peer back", peer=peer, away_s=round(time.monotonic() - gone[0], 1))
 
     def away(self, peer: str, reason: str, *, at_once: bool = False) -> None:
         """The peer did not answer; with ``at_once`` that is an alert now, not only when it lasts."""
         with self._lock:
-            since = self._away.get(peer, (time.monotonic() - (OUTAGE_S if at_once else 0), ""))[0]
+            former = self._away.get(peer)
+            since = former[0] if former else time.monotonic() - (OUTAGE_S if at_once else 0)
             self._away[peer] = (since, reason)
             self._known[peer] = f"away: {reason}"
+        if former is None:
+            _log.warning("peer away", peer=peer, reason=reason)
 
     def resume(self, peers: Iterable[str]) -> None:
         """Outages whose alerts were open when the service ended: each ends when its peer answers."""

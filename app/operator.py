@@ -48,6 +48,8 @@ def _trigger(
         return False, "a shelf needs an end in the future"
     was = alert.state
     transition = operate(alert, command.verb, _occasion(command, now), until=command.until)
+    if transition is None and (was, command.verb) == ("acknowledged", "acknowledge"):
+        return False, "this alert is acknowledged already"
     if transition is None:
         return False, f"an alert that is {was.replace('_', ' ')} cannot be told to {command.verb}"
     events.append(transition)

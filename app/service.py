@@ -119,9 +119,7 @@ class FastLane:
         while not self.stop.is_set():
             self._listen()
             began = self.pipeline.clock.now()
-            messages = (
-                [] if self.full and not self.stop.wait(_IDLE_S) else self.receiver.take(_IDLE_S, _SETTLE_S)
-            )
+            messages = self._take()
             inputs = self._inputs()
             asks = self._decode(messages, inputs) if messages else ()
             if not self._commit(inputs):
@@ -134,6 +132,13 @@ class FastLane:
                 self._ask(ask.topic, ask.payload)
             if self.receiver.stats.waiting == 0 and not self.full:
                 self.heard_until = began
+
+    def _take(self) -> list[Message]:
+        """The next messages; none while the journal is full."""
+        if self.full:
+            self.stop.wait(_IDLE_S)
+            return []
+        return self.receiver.take(_IDLE_S, _SETTLE_S)
 
     def _decode(self, messages: Sequence[Message], inputs: Inputs) -> Sequence[Ask]:
         """Add what the messages give; returns the questions that go back to the field."""
@@ -251,9 +256,9 @@ def slow_loop(follower: SlowFollower, lane: FastLane, stop: threading.Event) -> 
             if result is not None:
                 lane.offer(result)
                 reached(Point.SLOW_OFFERED)
-            if save:
+            if save and result is not None:
                 began, save_at = time.monotonic(), inf
-            if result is not None and result.saved:  # a large city takes longer, and then rests longer
+            if save_at == inf and not follower.saving:  # a large city takes longer, and then rests longer
                 took = time.monotonic() - began
                 save_at = time.monotonic() + max(_SLOW_SAVE_EVERY_S, _SLOW_SAVE_REST * took)
         if result is None or not (result.scores or result.states):

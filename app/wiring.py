@@ -4,6 +4,7 @@ import gc
 import os
 import socket
 from collections.abc import Collection, Iterable
+from typing import IO
 
 import structlog
 import uvicorn
@@ -15,7 +16,7 @@ from alerts.sender import Sender
 from app import citycache
 from app.board import Board
 from app.books import Books
-from app.database import exchange_note, migrate, open_engine
+from app.database import exchange_note, file_of, migrate, open_engine
 from app.followers import Forwarder, SlowFollower
 from app.health import PEER, Health
 from app.housekeeper import Housekeeper
@@ -24,6 +25,7 @@ from app.public import PublicTopics
 from app.sequences import SequenceFollower
 from app.service import FastLane, Threads, follow, slow_loop
 from app.settings import Settings
+from app.sole import bound, locked
 from ingest.decode import all_formats
 from ingest.mqtt import PahoPublisher
 from ingest.reader import MqttReceiver
@@ -76,7 +78,7 @@ class Service:
         self.parts = parts
         self.clock: Clock = clock or settings.clock
         self.city = load_city(settings)
-        self.engine: Engine = open_engine(settings.database_url)
+        self.engine: Engine = open_engine(settings.database_url, settings.data)
         self.health = Health()
         self.threads = Threads()
         self.store = open_store(settings, self.engine, self.city)
@@ -85,9 +87,16 @@ class Service:
         self._server: uvicorn.Server | None = None
         self._app: FastAPI | None = None
         self._receiver: MqttReceiver | None = None
+        self._sockets: list[socket.socket] = []
+        self._lock: IO[str] | None = None
 
     def start(self) -> None:
-        """Open, restore, subscribe; returns at once. Peers that are away are waited for."""
+        """Open, restore, subscribe; returns at once. Peers that are away are waited for.
+
+        Raises:
+            ConfigError: another service has this database or this port; no peer has been met.
+        """
+        self._take_what_is_ours()
         migrate(self.engine)
         if "ingest" in self.parts:
             self._start_ingest()
@@ -109,6 +118,17 @@ class Service:
             if peer is not None:
                 peer.stop()
         self.engine.dispose()
+        for sock in self._sockets:
+            sock.close()
+        if self._lock is not None:
+            self._lock.close()
+
+    def _take_what_is_ours(self) -> None:
+        file = file_of(self.settings.database_url)
+        if "ingest" in self.parts and file is not None:
+            self._lock = locked(file)
+        if "status" in self.parts:
+            self._sockets = bound(*self.settings.http)
 
     def _start_ingest(self) -> None:
         stop = self.threads.stop
@@ -172,8 +192,8 @@ class Service:
         config = uvicorn.Config(
             app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=2
         )
-        self._server = uvicorn.Server(config)
-        self.threads.start("http", self._server.run)
+        self._server = server = uvicorn.Server(config)
+        self.threads.start("http", lambda: server.run(self._sockets))
 
 
 def _calm_the_collector() -> None:

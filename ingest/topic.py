@@ -1,6 +1,6 @@
 """MQTT topic filters: does a filter with ``+`` and ``#`` match a topic."""
 
-__all__ = ["matches"]
+__all__ = ["matches", "may_meet"]
 
 
 def matches(pattern: str, topic: str) -> bool:
@@ -19,3 +19,15 @@ def matches(pattern: str, topic: str) -> bool:
         if index >= len(found) or level not in {"+", found[index]}:
             return False
     return len(found) == len(wanted)
+
+
+def may_meet(one: str, other: str) -> bool:
+    """Whether some topic matches both filters."""
+    ours, theirs = one.split("/"), other.split("/")
+    for mine, yours in zip(ours, theirs, strict=False):
+        if "#" in {mine, yours}:
+            return True
+        if mine != yours and "+" not in {mine, yours}:
+            return False
+    shorter, longer = sorted((ours, theirs), key=len)
+    return len(shorter) == len(longer) or longer[len(shorter) :] == ["#"]

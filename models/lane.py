@@ -74,13 +74,18 @@ class SlowLane:
             self._timers.set((*key, SELF), sensor.flush_at)
         return self._judge(samples, listening_since)
 
-    def miss(self, gone: Sequence[Gone]) -> list[Score]:
+    def miss(self, gone: Sequence[Gone], listening_since: int) -> list[Score]:
         """Sensors that are away by their gateway's own word: what detectors that care for silence say at once."""
         scores: list[Score] = []
         for one in gone:
             key = (one.station, one.sensor)
             sensor = self._sensors.get(key)
-            for name, part in sorted(sensor.parts.items()) if sensor else ():
+            if sensor is None:
+                continue
+            # What is held of a burst was heard before: it must neither be overlooked nor bring the sensor back later.
+            scores += self._judge([(key, sample) for sample in sensor.flush()], listening_since)
+            self._timers.set((*key, SELF), None)
+            for name, part in sorted(sensor.parts.items()):
                 detector = self._detectors[name]
                 if not isinstance(detector, Misses):
                     continue

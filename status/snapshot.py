@@ -73,6 +73,11 @@ class Stations:
         """Newest record of each sensor of a station, by sensor's name."""
         return sorted(self._records.get(station, {}).copy().values(), key=lambda record: record.sensor)
 
+    def heard_at(self) -> int | None:
+        """When the newest value of all came (ms), None when none ever did."""
+        sensors = list(self._records.values())
+        return max((record.received_at for one in sensors for record in list(one.values())), default=None)
+
     def _render(self, now: int, former: Snapshot | None) -> Snapshot:
         properties = {station.id: self._properties(station, now) for station in self._city.stations.values()}
         self._stale_next = self._next_stale(now)

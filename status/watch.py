@@ -43,7 +43,8 @@ class Watch:
         self._stations = Stations(board, city, exercise=exercise, slack_ms=clock.slack_ms)
         self._snapshot: Snapshot | None = None
         self._alerts_at = -1
-        self._asked_at = float("-inf")
+        self._asked_at = self._looked_at = float("-inf")
+        self._waking = asyncio.Lock()
         self._lock = asyncio.Lock()
         self._report = report
 
@@ -54,19 +55,21 @@ class Watch:
 
     async def snapshot(self) -> Snapshot:
         """The newest snapshot; only who comes after nobody had asked for a while waits for it."""
-        asleep = not self._is_awake()
-        self._asked_at = time.monotonic()
+        came, asleep = time.monotonic(), not self._is_awake()
         if self._snapshot is None or (asleep and not self.failing):
-            await self._try_to_look()
+            async with self._waking:  # who comes meanwhile waits for the same look
+                if self._looked_at < came:
+                    await self._try_to_look()
+        self._asked_at = time.monotonic()
         return self._snapshot or await self.look()
 
     async def look(self) -> Snapshot:
         """Look at the board once and tell the stream what changed."""
         async with self._lock:
-            former = self._snapshot
+            began, former = time.monotonic(), self._snapshot
             snapshot = await asyncio.to_thread(self._stations.refresh, self._clock.now())
             alerts = await asyncio.to_thread(self._new_alerts, snapshot.position)
-            self._snapshot, self.failing = snapshot, ""
+            self._snapshot, self.failing, self._looked_at = snapshot, "", began
             self.changes.add(self._events(snapshot, former, alerts), snapshot.position)
             return snapshot
 

@@ -8,7 +8,8 @@ import hmac
 import ssl
 import time
 from functools import cache
-from urllib.parse import urlsplit
+from http import HTTPStatus
+from urllib.parse import unquote, urlsplit
 
 import certifi
 import msgspec
@@ -28,7 +29,6 @@ __all__ = ["CHANNEL", "MAX_BODY", "Webhook", "body_of", "signature"]
 
 MAX_BODY = 262_144
 """Bytes; an alert is about two thousand, so more is a mistake of ours that no receiver should have to take."""
-_LISTENED = 4_096
 _AGAIN = frozenset({408, 425, 429})
 
 
@@ -94,6 +94,10 @@ def _headers(notice: Notice, body: bytes, address: Address) -> dict[str, str]:
     # The receiver's clock is real, whatever time an exercise plays: it refuses timestamps that are too old.
     timestamp = str(int(time.time()))
     headers = {"Content-Type": "application/json", "Notice-Id": notice.id, "Pantau-Timestamp": timestamp}
+    parts = urlsplit(address.address)
+    if parts.username is not None:
+        given = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers |= urllib3.util.make_headers(basic_auth=given)
     if address.secret:
         headers["Pantau-Signature"] = signature(address.secret, timestamp, body)
     return headers
@@ -114,14 +118,12 @@ def _seconds(retry_after: str) -> float | None:
 
 
 def _let_go(answer: urllib3.BaseHTTPResponse) -> None:
-    """Keep the connection of a receiver that says little; nobody reads what it says."""
-    try:
-        if len(answer.read(_LISTENED)) < _LISTENED:
-            answer.release_conn()
-            return
-    except (HTTPError, OSError):
-        pass  # the status is known, and that is the answer
-    answer.close()
+    """Keep the connection of a receiver that says no more than its status: nobody waits for what else it might say."""
+    if answer.status == HTTPStatus.NO_CONTENT or answer.headers.get("Content-Length") == "0":
+        answer.drain_conn()
+        answer.release_conn()
+    else:
+        answer.close()
 
 
 @cache

@@ -133,7 +133,7 @@ def _secret(path: Path) -> str:
 @contextmanager
 def _database(settings: Settings) -> Iterator[tuple[Connection, int]]:
     """One transaction on an up-to-date database, and the time."""
-    engine = open_engine(settings.database_url)
+    engine = open_engine(settings.database_url, settings.data)
     migrate(engine)
     try:
         with unit_of_work(engine) as connection:

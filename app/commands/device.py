@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import typer
 
 from app.clock import RealClock
 from app.database import migrate, open_engine
+from app.handover import may_read, page, sample, unheard
 from app.settings import Settings, load_settings
 from app.wiring import load_city
 from ingest.access import new_id, problem_of_id, problem_of_topic, writes_of
@@ -67,16 +69,25 @@ def add(  # noqa: PLR0913, PLR0917 - each is an option of the command line
         stations=tuple(stations or ()), write=tuple(topic or ()), read=tuple(listen or ()),
         made_at=RealClock().now(), certificate=certificate,
     )  # fmt: skip
-    credential = made_for(load_city(settings), wanted, kind)
+    city = load_city(settings)
+    credential = made_for(city, wanted, kind)
+    for unread in unheard(city, credential):
+        typer.echo(
+            f"warning: no binding of {city.id}'s city.toml hears {unread}: what it sends there is not read; "
+            "add a [[binding]]",
+            err=True,
+        )
     password = "" if certificate else secrets.token_urlsafe(24)
     with _admin(settings) as broker:
         _hand_over(
             credential, password, out, as_json=as_json, before=lambda: broker.add(credential, password)
         )
+    if not as_json:
+        typer.echo(sample(city, credential, settings.mqtt_admin_url or ""))
 
 
 def show(as_json: _AsJson = False) -> None:
-    """List credentials with when one of their stations was last heard; secrets are not known to anybody."""
+    """List credentials with when one of their stations was last heard, through whomever; - where none is named."""
     settings = load_settings()
     with _admin(settings) as broker:
         found = broker.credentials()
@@ -86,9 +97,9 @@ def show(as_json: _AsJson = False) -> None:
         if as_json:
             typer.echo(msgspec.json.encode({**msgspec.to_builtins(one), "heard_at": _instant(last)}).decode())
             continue
-        what = ", ".join(one.stations) or ", ".join(one.write) or "what is public"
+        what = ", ".join(one.stations) or ", ".join(one.write) or ", ".join(may_read(one))
         way = "  by certificate" if one.certificate else ""
-        seen = f"  heard {_instant(last)}" if last else "" if one.role == "partner" else "  never heard"
+        seen = f"  station heard {(_instant(last) or 'never') if one.stations else '-'}"
         off = "  DISABLED" if one.disabled else ""
         typer.echo(f"{one.id:<32} {one.role:<8} {what}  made {_instant(one.made_at)}{seen}{way}{off}")
 
@@ -157,7 +168,7 @@ def made_for(city: City, wanted: Credential, kind: str = "") -> Credential:
 def _contradictions(wanted: Credential, write: Sequence[str]) -> Iterable[str]:
     if wanted.role == "partner" and (write or wanted.read or wanted.stations):
         yield "a partner reads what is public and nothing else: leave stations, --kind, --topic and --listen out"
-    if wanted.role != "partner" and not write:
+    if wanted.role != "partner" and not (write or wanted.stations):
         yield "nothing to send: name a station, or --kind, or --topic; for somebody who only reads --partner"
 
 
@@ -165,13 +176,25 @@ def _station(city: City, text: str) -> tuple[Station, str]:
     """Station and sensor of ``STATION[/SENSOR]``; a name may hold a slash itself."""
     try:
         return city.find(text), ""
-    except LookupError:
+    except LookupError as error:
         name, slash, sensor = text.rpartition("/")
         if not slash:
-            raise
+            raise _with_hint(city, text, error) from None
         if not sensor or set(sensor) & set("+#"):
             raise LookupError(f"sensor {sensor!r} of {text!r}: expected a name without + and #") from None
-        return city.find(name), sensor
+        try:
+            return city.find(name), sensor
+        except LookupError as unknown:
+            raise _with_hint(city, name, unknown) from None
+
+
+def _with_hint(city: City, name: str, error: LookupError) -> LookupError:
+    """The same, with what the name is nearest to where no word of it is known."""
+    text = str(error.args[0])
+    near = get_close_matches(name.strip().casefold(), [*city.names, *city.stations], cutoff=0.7)
+    if near and "did you mean" not in text and "ambiguous" not in text:
+        text += f"; did you mean {', '.join(dict.fromkeys(near))}?"
+    return LookupError(text)
 
 
 def _admin(settings: Settings) -> DynamicSecurity:
@@ -190,7 +213,7 @@ def _hand_over(
     shown = {**msgspec.to_builtins(credential), "password": password}
     if out is None:
         before()
-        typer.echo(msgspec.json.encode(shown).decode() if as_json else _page(credential, password))
+        typer.echo(msgspec.json.encode(shown).decode() if as_json else page(credential, password))
     else:
         try:
             file = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -208,17 +231,10 @@ def _hand_over(
         typer.echo("The password is not shown again.", err=True)
 
 
-def _page(credential: Credential, password: str) -> str:
-    rows = [("user name", credential.id), ("password", password or "none: by certificate")]
-    rows += [("may write", topic) for topic in credential.write]
-    rows += [("may read", topic) for topic in credential.read]
-    return "\n".join(f"{name:<10} {text}" for name, text in rows)
-
-
 def _heard(settings: Settings) -> dict[str, dict[str, int]]:
     """When each sensor of each station was last received, ms."""
     found: dict[str, dict[str, int]] = {}
-    engine = open_engine(settings.database_url)
+    engine = open_engine(settings.database_url, settings.data)
     try:
         migrate(engine)
         with engine.connect().execution_options(reading=True) as connection:

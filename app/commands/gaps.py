@@ -34,7 +34,7 @@ def gaps(
     """Show sensors whose numbered messages did not all arrive, as of the service's last save (once a minute)."""
     settings = load_settings()
     wanted = _station_id(load_city(settings), station) if station else None
-    engine = open_engine(settings.database_url)
+    engine = open_engine(settings.database_url, settings.data)
     if not inspect(engine).has_table("sequences"):
         raise ConfigError(
             f"{engine.url!r}: no table of message numbers; has `pantau run` ever used this database?"

@@ -24,18 +24,19 @@ _NEXT = {
         "say in it what is measured: words, unit, span (each with its source)",
         "name it and its units in docs/ingest.md (Topics; Native JSON) and docs/architecture.md (Plugins)",
         "add it to the two golden complaints that list all kinds (see CONTRIBUTING.md)",
-        "pytest tests/contract/test_every_kind.py tests/ingest tests/pantau",
+        'make test-fast ARGS="tests/contract/test_every_kind.py tests/ingest tests/pantau"',
     ),
     "format": (
         "replace {cases}/reading/message.json by what your device really sends, expected.json by what it should give",
         "change the file until the case passes; each payload that was decoded wrongly becomes one more case folder",
         "name it in docs/ingest.md (a section with its name as (`{name}`)) and docs/architecture.md (Plugins)",
-        "pytest tests/contract/test_every_format.py tests/ingest/test_documented.py",
+        'make test-fast ARGS="tests/contract/test_every_format.py tests/ingest/test_documented.py"',
     ),
     "detector": (
         "write down what it finds, and score it; as it stands it is on trial (shadow): shown, opens no alert",
         "name it in docs/models.md and docs/architecture.md (Plugins)",
-        "pytest tests/contract/test_every_detector.py tests/property/test_detectors.py, then pantau backtest",
+        'make test-fast ARGS="tests/contract/test_every_detector.py tests/property/test_detectors.py"',
+        ".venv/bin/pantau backtest",
     ),
 }
 

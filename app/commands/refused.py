@@ -71,6 +71,9 @@ def run_retry(
         raise ConfigError("choose exactly one of --id, --code and --all")
     settings = load_settings()
     engine = _open(settings.database_url)
+    if problem := _not_there(engine, ids or [], code):
+        typer.echo(f"error: {problem}; nothing was sent. See `pantau refused list`", err=True)
+        raise typer.Exit(1)
     publisher = PahoPublisher(settings.mqtt_url, f"pantau-retry-{secrets.token_hex(4)}")
     try:
         if not publisher.start(_WAIT_S):
@@ -87,6 +90,18 @@ def run_retry(
         for one in left:
             typer.echo(f"{one.id:>8}  left alone: {one.obstacle}")
     raise typer.Exit(1 if left else 0)
+
+
+def _not_there(engine: Engine, ids: list[int], code: str | None) -> str:
+    """Which of the wanted messages are not kept; empty when there is something of each."""
+    with engine.connect().execution_options(reading=True) as connection:
+        kept = [one.id for one in take_for_retry(connection, ids, limit=len(ids))] if ids else []
+        codes = count_by_code(connection) if code is not None else {}
+    if missing := sorted(set(ids) - set(kept)):
+        return f"no refused message has the id {', '.join(map(str, missing))}"
+    if code is not None and code not in codes:
+        return f"no refused message has the code {code!r}: there are {', '.join(codes) or 'none at all'}"
+    return ""
 
 
 def retry(engine: Engine, publisher: Publisher, clock: Clock, choice: Choice) -> tuple[int, list[Kept]]:

@@ -1,7 +1,7 @@
 """``pantau token add|list|revoke``: who may command."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -55,18 +55,37 @@ def show(as_json: _AsJson = False) -> None:
             typer.echo(f"{token.id}  {token.role:<10} {token.name}  made {rfc3339(token.created_at)}{end}")
 
 
-def revoke(id: Annotated[str, typer.Argument(help="as `pantau token list` shows it")]) -> None:
+def revoke(
+    id: Annotated[
+        str, typer.Argument(help="the first column of `pantau token list`; or a name that one has")
+    ],
+) -> None:
     """End a token at once."""
     with _database() as (connection, now):
-        if not tokens.revoke(connection, id, now):
-            raise ConfigError(f"no token {id!r} is in force: see `pantau token list`")
+        one = _in_force(tokens.listing(connection), id)
+        tokens.revoke(connection, one.id, now)
+    typer.echo(f"token {one.id} of {one.name} revoked")
+
+
+def _in_force(found: Iterable[tokens.TokenRecord], text: str) -> tokens.TokenRecord:
+    """The token with this id, else the only one with this name, of those that are not revoked."""
+    valid = [one for one in found if one.revoked_at is None]
+    fitting = [one for one in valid if one.id == text] or [one for one in valid if one.name == text.strip()]
+    if not fitting:
+        raise ConfigError(
+            f"no token {text!r} is in force: expected an id, the first column of `pantau token list`, or a name in it"
+        )
+    if len(fitting) > 1:
+        ids = ", ".join(one.id for one in fitting)
+        raise ConfigError(f"{len(fitting)} tokens of {text.strip()!r} are in force: revoke by id, {ids}")
+    return fitting[0]
 
 
 @contextmanager
 def _database() -> Iterator[tuple[Connection, int]]:
     """One transaction on an up-to-date database, and the time."""
     settings = load_settings()
-    engine = open_engine(settings.database_url)
+    engine = open_engine(settings.database_url, settings.data)
     migrate(engine)
     try:
         with unit_of_work(engine) as connection:

@@ -94,7 +94,7 @@ def _from_store(settings: Settings, city: City) -> History:
     from app.database import migrate, open_engine
     from app.wiring import open_store
 
-    engine = open_engine(settings.database_url)
+    engine = open_engine(settings.database_url, settings.data)
     migrate(engine)
     kept = open_store(settings, engine, city)
     history: History = {}

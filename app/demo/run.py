@@ -96,7 +96,7 @@ def _people(
         "apprise": receiver.replace("http://", "json://") + "/apprise",
         "mqtt": f"pantau/v1/{city}/notices/exercise",
     }
-    engine = open_engine(settings.database_url)
+    engine = open_engine(settings.database_url, settings.data)
     migrate(engine)
     now = RealClock().now()
     with unit_of_work(engine) as connection:

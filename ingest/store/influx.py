@@ -13,10 +13,10 @@ from typing import Any
 
 import structlog
 from influxdb_client.client.influxdb_client import InfluxDBClient
-from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.domain.dialect import Dialect
 from influxdb_client.domain.write_precision import WritePrecision
 from influxdb_client.rest import ApiException
+from influxdb_client.service.write_service import WriteService
 from urllib3.exceptions import HTTPError
 
 from ingest.store.flux import LATEST_MS, Series, buckets, history, values_at
@@ -25,7 +25,10 @@ from ingest.store.line import head, parse_tag, to_line
 from pantau.errors import Unavailable
 from pantau.reading import Flag, Reading
 
-__all__ = ["InfluxStore"]
+__all__ = ["NOT_INFLUXDB", "InfluxStore"]
+
+NOT_INFLUXDB = "answers, but not like InfluxDB 2: correct PANTAU_INFLUX_URL"
+"""What is said of a server that is no InfluxDB: a router's page, a proxy, another service on that port."""
 
 _log = structlog.get_logger("pantau.influx")
 
@@ -36,6 +39,7 @@ _APART_MS = 3_600_000
 _MOST_HEADS = 200_000
 _RETENTION_EVERY_S = 600.0
 _MS: Any = WritePrecision.MS
+_LINE_PROTOCOL = "text/plain; charset=utf-8"
 _PLAIN = Dialect(  # type: ignore[no-untyped-call]
     header=True, annotations=[]
 )
@@ -43,6 +47,8 @@ _OURS = frozenset(
     {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
 )
 """Answers that blame the data; every other error is about the server, the token or the bucket, and is tried again."""
+_WRITTEN = frozenset({HTTPStatus.CREATED, HTTPStatus.NO_CONTENT})
+"""InfluxDB's answers to a write; a 200 with a page of HTML would lose the readings without a word."""
 
 
 class InfluxStore:
@@ -58,7 +64,8 @@ class InfluxStore:
         self, url: str, token: str, org: str, bucket: str, city_id: str, *, timeout_s: float = 10.0
     ) -> None:
         self._client: Any = InfluxDBClient(url, token, org=org, timeout=int(timeout_s * 1000))
-        self._writer = self._client.write_api(write_options=SYNCHRONOUS)
+        self._writer: Any = WriteService(self._client.api_client)  # type: ignore[no-untyped-call]
+        self._org = org
         self._asker = self._client.query_api()
         self._bucket = bucket
         self._city = city_id
@@ -151,7 +158,11 @@ class InfluxStore:
         body = "\n".join(to_line(reading, self._head(reading)) for reading in readings)
         try:
             with _reachable(except_for=_OURS):
-                self._writer.write(self._bucket, record=body, write_precision=_MS)
+                answer = self._writer.post_write_with_http_info(
+                    self._org, self._bucket, body.encode(), precision=_MS, content_type=_LINE_PROTOCOL
+                )
+                if answer[1] not in _WRITTEN:
+                    raise Unavailable("influxdb", NOT_INFLUXDB)
         except ApiException as error:
             return f"InfluxDB refuses it: {error.message}"
         return ""
@@ -176,10 +187,12 @@ class InfluxStore:
         """How long the bucket keeps points, ms; 0: for ever, or we may not know."""
         with _reachable():
             bucket = self._client.buckets_api().find_bucket_by_name(self._bucket)
-        if bucket is None:
-            _log.warning("bucket not visible, so its retention is unknown", bucket=self._bucket)
-            return 0
-        return max((rule.every_seconds or 0 for rule in bucket.retention_rules or ()), default=0) * 1000
+            if bucket is not None:
+                return (
+                    max((rule.every_seconds or 0 for rule in bucket.retention_rules or ()), default=0) * 1000
+                )
+        _log.warning("bucket not visible, so its retention is unknown", bucket=self._bucket)
+        return 0
 
     def _series(self, station: str, kind: str, start: int, end: int, sensor: str | None) -> Series:
         series = Series(self._bucket, self._city, start, end).of("_measurement", kind).of("station", station)
@@ -193,6 +206,8 @@ class InfluxStore:
                     names = row
                 elif names[1:2] == ["error"]:  # an answer that began well and broke off
                     raise Unavailable("influxdb", row[1])
+                elif row and not names:  # what is no table: a page of HTML
+                    raise Unavailable("influxdb", NOT_INFLUXDB)
                 else:
                     yield dict(zip(names, row, strict=False))
 
@@ -210,6 +225,8 @@ def _reachable(except_for: frozenset[HTTPStatus] = frozenset()) -> Iterator[None
         ) from error
     except (HTTPError, OSError) as error:
         raise Unavailable("influxdb", f"{type(error).__name__}: {error}") from error
+    except (TypeError, AttributeError, ValueError, KeyError) as error:  # the client could not read the answer
+        raise Unavailable("influxdb", NOT_INFLUXDB) from error
 
 
 def _retry_after(error: ApiException) -> float | None:

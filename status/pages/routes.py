@@ -17,10 +17,10 @@ from pantau.record import AlertRecord
 from status.board import AlertQuery
 from status.pages.home import alert_items, home_context
 from status.pages.render import STATIC, Renderer
-from status.pages.rows import PATHS
+from status.pages.rows import PATHS, clock_text
 from status.pages.station import station_context
 from status.pages.why import alert_context
-from status.pages.words import LANGUAGES
+from status.pages.words import LANGUAGES, words_of
 from status.service import At, Service, blocking
 from status.wire import cached
 
@@ -30,6 +30,8 @@ HTML = "text/html; charset=utf-8"
 FRESH_S = 1.0
 """A rendered front page serves everybody for so long: in a flood thousands ask for the same one."""
 
+_BROKER = "system:mqtt"
+"""Scope of the alert that we hear nothing: the connection to the broker has been gone for a minute."""
 DAY_MS = 86_400_000
 ENDED_SHOWN = 50
 
@@ -214,8 +216,18 @@ class Pages:
             other_path,
             speed=speed,
             slack_ms=self._service.clock.slack_ms,
+            outage=self._outage(language, instant),
             **context,
         )
+
+    def _outage(self, language: str, now: int) -> str:
+        """Since when nothing is heard, as the city's clock says it; empty while the broker is there."""
+        watch, city = self._service.watch, self._service.city
+        found = [record for record in watch.open_alerts if record.scope == _BROKER]
+        if not found:
+            return ""
+        heard_at = watch.stations.heard_at() or found[0].raised_at
+        return clock_text(heard_at, now, city, words_of(language).client)
 
 
 def _other(language: str) -> str:

@@ -31,6 +31,7 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     made = Desk(tmp_path)
+    (tmp_path / "pantau.db").touch()  # one that is made anew is told
     monkeypatch.setenv("PANTAU_CITY", str(ROOT / "cities" / "contoh"))
     monkeypatch.setenv("PANTAU_DATABASE_URL", made.url)
     return made
@@ -52,6 +53,31 @@ def test_a_token_is_printed_once_and_works_until_it_is_revoked(desk: Desk) -> No
         assert tokens.operator_of(connection, text) is None
     engine.dispose()
     assert "revoked" in desk.types("token", "list").stdout
+
+
+def test_a_token_is_revoked_by_its_name_while_only_one_in_force_has_it(desk: Desk) -> None:
+    def in_force() -> list[str]:
+        listed = map(json.loads, desk.types("token", "list", "--json").stdout.splitlines())
+        return [one["id"] for one in listed if one["revoked_at"] is None]
+
+    desk.types("token", "add", "Sari")
+    (first,) = in_force()
+    assert first in desk.types("token", "revoke", "Sari").stdout
+    assert in_force() == []
+    assert isinstance(desk.types("token", "revoke", first).exception, ConfigError)
+    desk.types("token", "add", "Sari")  # the revoked one of that name does not count
+    assert desk.types("token", "revoke", "Sari").exit_code == 0
+    assert in_force() == []
+    for _ in range(2):
+        desk.types("token", "add", "Sari")
+    both = in_force()
+    problem = str(desk.types("token", "revoke", "Sari").exception)
+    assert "revoke by id" in problem
+    assert all(one in problem for one in both)
+    assert in_force() == both
+    assert desk.types("token", "revoke", both[0]).exit_code == 0
+    assert in_force() == both[1:]
+    assert "first column" in str(desk.types("token", "revoke", "Sar").exception)
 
 
 @pytest.mark.parametrize("words", [

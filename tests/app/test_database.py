@@ -25,7 +25,7 @@ def server() -> Iterator[Postgres]:
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'sub' / 'pantau.db'}"
+        return f"sqlite:///{tmp_path / 'pantau.db'}"
     server: Postgres = request.getfixturevalue("server")
     return server.new_database()
 

@@ -71,6 +71,16 @@ def send(service: VirtualService, *values: tuple[int, float], station: str = STA
     )
 
 
+class Gone(MemoryStore):
+    def kept_from(self) -> int:
+        raise Unavailable("influxdb", "connection refused")
+
+
+def test_a_store_is_asked_before_anybody_says_that_it_is_well() -> None:
+    with pytest.raises(Unavailable, match="connection refused"):
+        Forwarder(fresh_database(), Gone()).turn()
+
+
 def test_every_reading_is_forwarded_with_the_flag_it_ended_with(
     service: VirtualService, store: Moody
 ) -> None:

@@ -118,6 +118,21 @@ def test_a_large_batch_goes_at_once(count: int, goes: int) -> None:
     assert patient.turn() == goes
 
 
+def test_after_a_failure_nothing_waits_so_that_an_outage_never_looks_like_patience() -> None:
+    store = Counting()
+    service = start(store)
+    patient = Forwarder(service.engine, store, service.pipeline.recent, patience_s=0.1)
+    service.read(STATION, 20)
+    store.away = True
+    assert patient.turn() == 0
+    time.sleep(0.15)
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            patient.turn()
+    store.away = False
+    assert patient.turn() == 1
+
+
 def test_without_patience_nothing_waits() -> None:
     store = Counting()
     service = start(store)
@@ -234,6 +249,18 @@ def test_after_a_failed_commit_the_ring_has_neither_the_batch_that_failed_nor_a_
     service.pipeline.process(inputs)
     assert service.forwarder.turn() == 1
     assert stored(store).keys() == {("main", T0), ("main", T0 + MIN)}
+
+
+def test_what_was_journaled_before_a_restart_is_not_in_memory_and_is_forwarded_all_the_same() -> None:
+    store = Counting()
+    before = start(store)
+    before.process(reading(STATION, 20, T0))
+    heir = VirtualService(before.engine, at=before.clock.now())
+    heir.process(reading(STATION, 21, T0 + MIN, sensor="b"))
+    forwarder = Forwarder(heir.engine, store, heir.pipeline.recent)
+    while forwarder.turn():
+        pass
+    assert stored(store).keys() == {("main", T0), ("b", T0 + MIN)}
 
 
 def test_the_ring_spares_the_forwarder_the_journal() -> None:

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from structlog.testing import capture_logs
 
 from app.health import OUTAGE_S, PEER, Health
 from pantau.event import Transition
@@ -107,3 +108,17 @@ def test_the_detector_of_outages_judges_no_reading_and_keeps_nothing() -> None:
     assert PEER.tick(None, station, "main", 0, 0) is None  # type: ignore[arg-type]
     assert PEER.dump(None) == b""
     assert PEER.load("1", b"", station, kind) is None  # type: ignore[arg-type]
+
+
+def test_each_change_of_a_peer_is_logged_once() -> None:
+    health = Health()
+    with capture_logs() as lines:
+        health.up("influxdb")
+        for reason in ("refused", "still refused"):
+            health.away("influxdb", reason)
+        for _ in range(2):
+            health.up("influxdb")
+    assert [(line["event"], line["peer"], line.get("reason")) for line in lines] == [
+        ("peer away", "influxdb", "refused"),
+        ("peer back", "influxdb", None),
+    ]

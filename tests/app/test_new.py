@@ -1,6 +1,7 @@
 """``pantau new``: what the templates make is found, tested and clean at once, in a copy of the tree."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,7 +32,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
             done = CliRunner().invoke(make_cli(), ["new", what, name, "--root", str(copy)])
             assert (done.exit_code, done.exception) == (0, None)
             assert done.stdout.startswith(f"wrote {copy / PLUGINS[what] / name}.py\n")
-            assert "next:" in done.stdout
+            assert re.search(r'^  \d\. make test-fast ARGS="tests/contract/', done.stdout, re.MULTILINE)
+            assert all((ROOT / path).exists() for path in re.findall(r"tests/[\w/]+\.py", done.stdout))
     return copy
 
 

@@ -243,7 +243,7 @@ def test_an_operator_acknowledges_once(bench: Bench) -> None:
     assert told.ok
     assert transitions(events) == [("acknowledged", 1, True)]
     told, events = bench.command("acknowledge", alert=alert)
-    assert not told.ok
+    assert (told.ok, told.text) == (False, "this alert is acknowledged already")
     assert events == []
 
 

@@ -130,6 +130,46 @@ def test_secret_files_are_the_ones_that_the_tool_makes(tmp_path: Path) -> None:
     assert {name for name in made if made[name] != again[name]} == {"influx_token"}
 
 
+def secrets_made(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "tools" / "make_secrets.py"), str(folder), *words]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+def test_the_tool_says_what_it_made_what_was_there_and_what_comes_next(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    first = secrets_made(folder).stdout
+    assert "unchanged" not in first
+    assert all(path.name in first.partition("\n")[0] for path in folder.iterdir())
+    assert f"PANTAU_MQTT_URL_FILE={folder}/mqtt_url" in first
+    again = secrets_made(folder).stdout
+    assert "made in" not in again
+    assert "unchanged" in again
+    assert "another broker" not in again
+    assert "another broker" in secrets_made(folder, "--broker", "10.0.0.5").stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        ("host", "host:1884"),
+        ("host:21884", "host:21884"),
+        ("[::1]:8884", "[::1]:8884"),
+        ("[::1]", "[::1]:1884"),
+    ],
+)
+def test_the_tool_takes_the_brokers_port(tmp_path: Path, given: str, made: str) -> None:
+    assert secrets_made(tmp_path / "s", "--broker", given).returncode == 0
+    for name in ("mqtt_url", "mqtt_admin_url"):
+        assert (tmp_path / "s" / name).read_text(encoding="utf-8").strip().endswith(f"@{made}")
+
+
+@pytest.mark.parametrize("given", ["", "a:b", "a:0", "a:70000", "mqtt://a", "::1", "a:1:2", "a/b"])
+def test_the_tool_refuses_what_is_no_address(tmp_path: Path, given: str) -> None:
+    done = secrets_made(tmp_path / "s", "--broker", given)
+    assert (done.returncode, "expected host" in done.stderr) == (2, True)
+    assert not (tmp_path / "s").exists()
+
+
 def test_only_the_tool_has_the_brokers_administrator() -> None:
     holders = [name for name, secret in each("secrets") if "admin" in str(secret)]
     assert holders == ["tool"]

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from itertools import product
 from typing import Any
 
 from hypothesis import example, given
@@ -19,7 +20,7 @@ from ingest.access import (
     writes_of,
 )
 from ingest.dynsec import _credential, _responses
-from ingest.topic import matches
+from ingest.topic import matches, may_meet
 
 OURS = (
     "pantau/v1/contoh/public/health",
@@ -94,3 +95,16 @@ def test_any_answer_is_understood_or_left(payload: bytes) -> None:
 @given(st.dictionaries(st.sampled_from(["textdescription", "textname"]), st.text(max_size=50)))
 def test_a_client_that_we_did_not_make_is_left_out(client: dict[str, Any]) -> None:
     assert _credential({**client, "username": "foreign"}) is None
+
+
+LEVEL = st.sampled_from(["a", "b", "+"])
+FILTER = st.tuples(st.lists(LEVEL, min_size=1, max_size=3), st.booleans()).map(
+    lambda made: "/".join([*made[0], *(["#"] if made[1] else [])])
+)
+EVERY = ["/".join(levels) for size in range(1, 6) for levels in product("abc", repeat=size)]
+
+
+@given(FILTER, FILTER)
+def test_two_filters_meet_when_some_topic_matches_both(one: str, other: str) -> None:
+    assert may_meet(one, other) is any(matches(one, topic) and matches(other, topic) for topic in EVERY)
+    assert may_meet(one, other) is may_meet(other, one)

@@ -128,6 +128,26 @@ def test_retry_wants_to_know_exactly_which(arguments: list[str]) -> None:
         call("refused", "retry", *arguments)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--id", "2", "--id", "99"], "no refused message has the id 99; nothing was sent"),
+        (["--code", "nonsense"], "no refused message has the code 'nonsense': there are a, b"),
+    ],
+)
+def test_retry_of_what_is_not_there_is_an_error_and_sends_nothing(
+    engine: Engine, arguments: list[str], words: str
+) -> None:
+    fill(engine, "a", "b")
+    nowhere = {"PANTAU_DATABASE_URL": str(engine.url), "PANTAU_MQTT_URL": "mqtt://127.0.0.1:9"}
+    done = CliRunner().invoke(
+        make_cli(), ["refused", "retry", *arguments], env={"PANTAU_CITY": CITY, **nowhere}
+    )
+    assert done.exit_code == 1
+    assert words in done.stderr
+    assert retried(engine) == []
+
+
 def test_retry_publishes_once_in_order_and_never_retained(engine: Engine) -> None:
     fill(engine, *["wrong_unit"] * 250)
     publisher = Sent()

@@ -81,24 +81,24 @@ def said(scores: Sequence[Score]) -> list[tuple[str, str, float, float]]:
 def test_it_is_told_at_once_with_the_gateways_words() -> None:
     made = lane()
     read(made, 0)
-    [score] = made.miss([gone(1)])
+    [score] = made.miss([gone(1)], T0)
     assert score == Score("a", "main", "silent", "1", T0 + MIN, 1.0, WORDS)
 
 
 def test_it_is_told_once_and_its_silence_is_not_told_again_when_time_has_passed() -> None:
     made = lane()
     read(made, 0)
-    assert said(made.miss([gone(1), gone(2)])) == [("a", "main", 1, 1.0)]
-    assert made.miss([gone(3)]) == []
+    assert said(made.miss([gone(1), gone(2)], T0)) == [("a", "main", 1, 1.0)]
+    assert made.miss([gone(3)], T0) == []
     assert made.ticks(T0 + 500 * MIN, T0) == []
 
 
 def test_it_is_heard_again_with_its_next_reading_and_can_go_again() -> None:
     made = lane()
     read(made, 0)
-    made.miss([gone(1)])
+    made.miss([gone(1)], T0)
     assert said(read(made, 10)) == [("a", "main", 10, 0.0)]
-    assert said(made.miss([gone(11)])) == [("a", "main", 11, 1.0)]
+    assert said(made.miss([gone(11)], T0)) == [("a", "main", 11, 1.0)]
     assert said(read(made, 20)) == [("a", "main", 20, 0.0)]
     assert said(made.ticks(T0 + 60 * MIN, T0)) == [("a", "main", 50, 1.0)]  # and it can fall silent by itself
 
@@ -106,22 +106,22 @@ def test_it_is_heard_again_with_its_next_reading_and_can_go_again() -> None:
 def test_a_death_older_than_its_last_reading_is_ignored() -> None:
     made = lane()
     read(made, 10)
-    assert made.miss([gone(9)]) == []
+    assert made.miss([gone(9)], T0) == []
     assert said(made.ticks(T0 + 60 * MIN, T0)) == [("a", "main", 40, 1.0)]
 
 
 def test_a_death_at_the_instant_of_its_last_reading_counts() -> None:
     made = lane()
     read(made, 10)
-    assert said(made.miss([gone(10)])) == [("a", "main", 10, 1.0)]
+    assert said(made.miss([gone(10)], T0)) == [("a", "main", 10, 1.0)]
 
 
 def test_a_sensor_that_never_reported_is_never_missed() -> None:
     made = lane()
     read(made, 0)
     unknown = [gone(1, "b"), gone(1, "a", "second"), gone(1, "nowhere")]
-    assert made.miss(unknown) == []
-    assert said(made.miss([*unknown, gone(1)])) == [("a", "main", 1, 1.0)]
+    assert made.miss(unknown, T0) == []
+    assert said(made.miss([*unknown, gone(1)], T0)) == [("a", "main", 1, 1.0)]
 
 
 def test_only_the_sensor_that_is_meant_is_missed() -> None:
@@ -129,14 +129,14 @@ def test_only_the_sensor_that_is_meant_is_missed() -> None:
     for sensor in ("main", "second"):
         read(made, 0, sensor=sensor)
     read(made, 0, "b")
-    assert said(made.miss([gone(1, sensor="second")])) == [("a", "second", 1, 1.0)]
+    assert said(made.miss([gone(1, sensor="second")], T0)) == [("a", "second", 1, 1.0)]
     assert said(made.ticks(T0 + 30 * MIN, T0)) == [("a", "main", 30, 1.0), ("b", "main", 30, 1.0)]
 
 
 def test_a_detector_that_breaks_at_the_news_keeps_nobody_from_telling_it() -> None:
     made = lane()
     read(made, 0)
-    assert said(made.miss([gone(1)])) == [("a", "main", 1, 1.0)]
+    assert said(made.miss([gone(1)], T0)) == [("a", "main", 1, 1.0)]
     assert made.errors == {"raises": 1}
 
 
@@ -144,12 +144,12 @@ def test_that_it_is_gone_outlives_a_restart() -> None:
     made = lane()
     read(made, 0)
     made.dump_changed()
-    made.miss([gone(1)])
+    made.miss([gone(1)], T0)
     kept = made.dump_changed()
     assert [row[:3] for row in kept] == [("a", "main", "silent")]
     heir = lane()
     heir.restore(kept)
-    assert heir.miss([gone(2)]) == []
+    assert heir.miss([gone(2)], T0) == []
     assert heir.ticks(T0 + 500 * MIN, T0) == []
     assert said(read(heir, 510)) == [("a", "main", 510, 0.0)]
 
@@ -159,7 +159,7 @@ def test_what_was_received_before_it_went_does_not_bring_it_back() -> None:
     made = lane()
     read(made, 0)
     read(made, 1)  # held: it is less than half a cadence after the one before
-    assert said(made.miss([gone(2)])) == [("a", "main", 2, 1.0)]
+    assert said(made.miss([gone(2)], T0)) == [("a", "main", 2, 1.0)]
     assert made.ticks(T0 + 20 * MIN, T0) == []
 
 
@@ -167,7 +167,7 @@ def test_a_death_older_than_a_reading_that_is_held_is_ignored() -> None:
     made = lane()
     read(made, 0)
     read(made, 2)
-    assert made.miss([gone(1)]) == []
+    assert made.miss([gone(1)], T0) == []
 
 
 # --- through the whole service --------------------------------------------------------------------------------------

@@ -267,3 +267,16 @@ def test_what_an_operator_closed_is_told_again_when_it_ended_and_came_back() -> 
     assert told == play(LongWay(CITY, DETECTORS), [*high, *closed, *low, *again], 72.0)[0]
     assert [alert.severity for alert in state.alerts.values()] == [1]
     assert state.muted == {}
+
+
+def test_a_rise_that_an_operator_closed_is_told_again_when_it_ended_and_came_back() -> None:
+    where = ("b", "main")  # no limits there: only the rise speaks
+    rise = [("read", where, change, 10) for change in (0.0, 0.5, 19.0, 19.0, 19.0)]
+    closed = [("close", where, 0.0, 0), ("acknowledge", where, 0.0, 0)]
+    fall = [("read", where, change, 10) for change in (-19.0, -19.0, -19.0, 0.5, -0.5, 0.5, -0.5, 0.5)]
+    moves = [*rise, *closed, *fall, *rise[2:]]
+    told, state, quiet = play(Step(CITY, DETECTORS), moves, 10.0)
+    assert quiet
+    assert told == play(LongWay(CITY, DETECTORS), moves, 10.0)[0]
+    assert [str(alert.key.cause) for alert in state.alerts.values()] == ["rise"]
+    assert state.muted == {}

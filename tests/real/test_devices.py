@@ -1,6 +1,9 @@
 """`pantau device` with the real broker: who is let in may send its own and no more, who is revoked is out at once."""
 
 import json
+import os
+import re
+import shlex
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +16,9 @@ from typer.testing import CliRunner, Result
 from app.cli import make_cli
 from app.commands.device import made_for
 from app.database import migrate, open_engine, unit_of_work
+from ingest.decode import Decoder
 from ingest.dynsec import Credential, DynamicSecurity
+from ingest.format import Message
 from ingest.mqtt import PahoDialogue
 from ingest.store.latest import upsert_latest
 from pantau import cityfolder
@@ -40,6 +45,8 @@ def broker() -> Iterator[SecuredBroker]:
 @pytest.fixture
 def run(broker: SecuredBroker, tmp_path: Path) -> Run:
     """`pantau device ...` as the administrator types it."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "pantau.db").touch()  # a database that is made anew is told
 
     def call(*words: str, **environ: str) -> Result:
         env = {
@@ -190,7 +197,58 @@ def test_a_list_says_who_there_is_and_when_it_was_last_heard(run: Run, tmp_path:
     assert {"admin", "pantau"}.isdisjoint(listed)
     line = next(line for line in run("list").stdout.splitlines() if line.startswith(made["id"]))
     assert "awan-1/radar" in line
-    assert "heard 2026-01-02T03:00:00.000Z" in line
+    assert "station heard 2026-01-02T03:00:00.000Z" in line
+    run("add", "awan-2", "--name", "quiet")
+    run("add", "--topic", "frigate/#", "--name", "nvr-1")
+    lines = run("list").stdout.splitlines()
+    assert "station heard never" in next(line for line in lines if line.startswith("quiet "))
+    assert "station heard -" in next(line for line in lines if line.startswith("nvr-1 "))
+
+
+@pytest.mark.parametrize(
+    "words", [("awan-1",), ("awan-1/radar", "--out", "{out}"), ("--kind", "water_level")]
+)
+def test_the_line_to_try_it_with_works_and_holds_no_password(
+    broker: SecuredBroker, run: Run, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    out = tmp_path / "made.json"
+    said = run("add", *(word.format(out=out) for word in words)).stdout
+    line = next(line.strip() for line in said.splitlines() if line.startswith("  mosquitto_pub"))
+    found = re.search(r"^password +(\S+)$", said, re.MULTILINE)
+    password = found[1] if found else json.loads(out.read_text(encoding="utf-8"))["password"]
+    assert password not in line
+    (tmp_path / "mosquitto_pub").write_text(f"-P {password}\n", encoding="utf-8")
+    with device(broker.url) as ours:
+        topic = line.split("'")[1]
+        assert ours.may_read(topic)
+        env = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path)}
+        done = subprocess.run(
+            shlex.split(line), env=env, capture_output=True, text=True, timeout=10, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert ours.waits_for(topic)
+    refused = Message(topic, b'{"value": 0}', 1_767_322_800_000)
+    assert [one.code for one in Decoder(CITY).decode([refused]).refused] == ["missing_field"]
+
+
+def test_a_partner_is_told_what_he_may_read_and_how_to_try_it(run: Run) -> None:
+    said = run("add", "--partner", "--name", "layar-3").stdout
+    assert "may read   pantau/v1/+/public/#" in said
+    assert "mosquitto_sub" in said
+    assert "missing_field" not in said
+
+
+def test_a_topic_that_no_binding_hears_is_warned_of_and_given(run: Run) -> None:
+    done = run("add", "--topic", "weather/#", "--topic", "frigate/+/person", "--name", "mixed")
+    assert "no binding of contoh's city.toml hears weather/#" in done.stderr
+    assert "frigate" not in done.stderr
+    assert done.exit_code == 0
+
+
+def test_a_certificates_sample_shows_the_certificate(run: Run) -> None:
+    said = run("add", "awan-1", "--certificate", "--name", "awan-cert").stdout
+    assert "-p 8885 --cafile ca.crt --cert awan-cert.crt --key awan-cert.key" in said
+    assert "-P" not in said
 
 
 def test_a_credential_goes_to_a_new_file_that_only_its_owner_reads(run: Run, tmp_path: Path) -> None:
@@ -223,6 +281,9 @@ def test_what_is_wrong_is_told_together(run: Run) -> None:
     assert "nothing to send" in problem(run("add"))
     assert "reads what is public" in problem(run("add", "awan-1", "--partner"))
     assert "use one of" in problem(run("add", "--kind", "snow"))
+    text = problem(run("add", "sqare-east"))
+    assert "did you mean square-east" in text
+    assert "nothing to send" not in text
 
 
 def test_a_taken_name_and_an_unknown_one_are_told(broker: SecuredBroker, run: Run) -> None:

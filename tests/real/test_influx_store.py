@@ -182,3 +182,66 @@ def test_a_batch_that_is_too_large_is_sent_in_halves() -> None:
     with answering(413) as store:
         bad = store.write([level(T0 + n) for n in range(4)])
     assert len(bad) == 4  # here even one is too large; none was left unsaid
+
+
+class Stranger(http.server.BaseHTTPRequestHandler):
+    """A server that is well, and no InfluxDB."""
+
+    status, body, kind = 200, b"", "text/html"
+
+    def do_GET(self) -> None:
+        self.send_response(type(self).status)
+        self.send_header("Content-Type", type(self).kind)
+        self.send_header("Content-Length", str(len(type(self).body)))
+        self.end_headers()
+        self.wfile.write(type(self).body)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+STRANGERS = {
+    "html": {"status": 200, "body": b"<!doctype html>\n<p>Router, login</p>\n", "kind": "text/html"},
+    "object": {"status": 200, "body": b"{}", "kind": "application/json"},
+    "list": {"status": 200, "body": b"[1, 2]", "kind": "application/json"},
+    "nothing": {"status": 204, "body": b"", "kind": "text/plain"},
+}
+
+
+@contextmanager
+def stranger(word: str) -> Iterator[str]:
+    handler = type("Known", (Stranger,), STRANGERS[word])
+    with http.server.ThreadingHTTPServer(("127.0.0.1", free_port()), handler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{other.server_port}"
+        other.shutdown()
+
+
+@pytest.mark.parametrize("word", STRANGERS)
+def test_a_server_that_is_no_influxdb_is_told_by_name_and_nothing_counts_as_stored(word: str) -> None:
+    with stranger(word) as url:
+        store = InfluxStore(url, "t", "o", "b", "contoh", timeout_s=5.0)
+        for _ in range(2):
+            with pytest.raises(
+                Unavailable, match="answers, but not like InfluxDB 2: correct PANTAU_INFLUX_URL"
+            ):
+                store.write([level()])
+        store.close()
+
+
+@pytest.mark.parametrize("word", ["html", "object", "list"])
+def test_a_page_of_html_is_no_history(word: str) -> None:
+    with stranger(word) as url:
+        store = InfluxStore(url, "t", "o", "b", "contoh", timeout_s=5.0)
+        with pytest.raises(Unavailable, match="not like InfluxDB 2"):
+            store.read("116", "water_level", start=0, end=T0)
+        store.close()
+
+
+def test_a_write_that_is_answered_with_a_page_was_no_write() -> None:
+    with answering(200) as store, pytest.raises(Unavailable, match="not like InfluxDB 2"):
+        store.write([level()])

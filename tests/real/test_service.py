@@ -22,8 +22,9 @@ pytestmark = pytest.mark.real
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 START_MS = round(START.timestamp() * 1000)
-# Four minutes after the first reading: none is in the future, none stale, whenever a restart happens to hear it.
-CLOCK = f"{(START + timedelta(minutes=4)).isoformat()},1"
+# So long after the first reading that the last is not in the future, and not so long that a jump that has not met its
+# successor yet is reminded of (after a cadence and a half, 225 s), whenever a restart happens to hear it.
+CLOCK = f"{(START + timedelta(minutes=3, seconds=10)).isoformat()},1"
 
 
 @pytest.fixture

@@ -50,19 +50,18 @@ class Secure:
         return f"mqtts://127.0.0.1:{self.mutual}?{files}"
 
 
-def shipped_tls(home: Path, port: int, mutual: int) -> str:
-    """conf.d/tls.conf.example once as it is, once with the lines for client certificates switched on."""
+def shipped_tls(home: Path, port: int, mutual: int, ours: int) -> str:
+    """conf.d/tls.conf.example with all its listeners switched on, on free ports."""
     example = (ROOT / "mosquitto" / "conf.d" / "tls.conf.example").read_text(encoding="utf-8")
-    example = example.replace("/mosquitto/config/conf.d", str(home))
-    switched, changed = re.subn(
-        r"^#(?=cafile|require_certificate|use_identity_as_username)", "", example, flags=re.MULTILINE
+    text = re.sub(
+        r"^#(?=[a-z])", "", example.replace("/mosquitto/config/conf.d", str(home)), flags=re.MULTILINE
     )
-    assert changed == 3
-    parts = (
-        example.replace("listener 8883", f"listener {port} 127.0.0.1"),
-        switched.replace("listener 8883", f"listener {mutual} 127.0.0.1"),
-    )
-    return "\n".join(parts)
+    for shipped, free in ((8883, port), (8885, mutual), (8884, ours)):
+        text, count = re.subn(
+            rf"^listener {shipped}$", f"listener {free} 127.0.0.1", text, flags=re.MULTILINE
+        )
+        assert count == 1, f"listener {shipped}"
+    return text
 
 
 @contextmanager
@@ -72,7 +71,7 @@ def serving(server: Pair, authority: Authority) -> Iterator[Secure]:
         server.write(home, "server")
         Authority.new("somebody else").write(home, "other")
         port, mutual = free_port(), free_port()
-        (home / "tls.conf").write_text(shipped_tls(home, port, mutual), encoding="utf-8")
+        (home / "tls.conf").write_text(shipped_tls(home, port, mutual, free_port()), encoding="utf-8")
         for key in home.glob("*.key"):
             key.chmod(0o644)  # a broker that is not root reads its key as user mosquitto
         with secured(extra=home) as broker, DynamicSecurity(broker.admin_url) as admin:
@@ -112,13 +111,12 @@ def test_a_device_comes_in_over_tls_with_the_rights_that_it_has(secure: Secure) 
 
 
 def test_the_service_runs_over_tls(secure: Secure) -> None:
-    # use_username_as_clientid is for devices: the service's two connections would throw each other out there, so its
-    # own listener is the plain one; over TLS it needs one of its own, as here with the setting taken back.
+    # use_username_as_clientid is for devices: the service's two connections would throw each other out there.
     with folder("tls-service") as home:
         for name in ("ca.crt", "server.crt", "server.key"):
             (home / name).write_bytes((secure.home / name).read_bytes())
         port = free_port()
-        text = shipped_tls(home, port, free_port()).replace("use_username_as_clientid true\n", "", 1)
+        text = shipped_tls(home, free_port(), free_port(), port)
         (home / "tls.conf").write_text(text, encoding="utf-8")
         with secured(extra=home) as broker:
             url = broker.url.replace("mqtt://", "mqtts://").replace(f":{broker.peer.port}", f":{port}")

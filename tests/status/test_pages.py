@@ -27,7 +27,7 @@ from tests.status.sample import (
 from tests.status.test_stations import eventually
 from tests.status.test_words import FILES, flat
 
-B, C = "b" * 20, "c" * 20
+B, C, D = "b" * 20, "c" * 20, "d" * 20
 PAGES = {
     "id": [
         "/id",
@@ -317,3 +317,31 @@ def test_an_alert_closed_by_an_operator_is_not_called_normal(site: Site) -> None
     assert "closed by an operator although the condition may still hold" in page
     assert "Siaga 4" not in page
     assert "Siaga 3 (Watch)" in page
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "Pantau has heard no gauge since"), ("id", "Pantau tidak menerima data sejak")],
+)
+def test_a_broker_that_is_gone_is_told_at_the_top_of_every_page_and_no_longer_when_it_is_back(
+    site: Site, language: str, said: str
+) -> None:
+    def banner(path: str) -> str:
+        page = site.client.get(path).text
+        return page.split('<div id="outage" role="alert">')[1].split("</div>")[0]
+
+    assert not any(banner(path) for path in PAGES[language])
+    heard_at = max(record.received_at for record in site.board.latest.values())
+    gone = alert(D, "system:mqtt", 1, hazard="system", cause="mqtt", areas=[])
+    site.board.put(gone)
+    expected = f"{said} {site.city.local(heard_at):%H:%M}"
+    eventually(lambda: all(expected in banner(path) for path in PAGES[language]))
+    gone.closed_at = NOW
+    site.board.put(gone)
+    eventually(lambda: not any(banner(path) for path in PAGES[language]))
+
+
+def test_another_peer_that_is_gone_is_no_silence(site: Site) -> None:
+    site.board.put(alert(D, "system:influxdb", 1, hazard="system", cause="influxdb", areas=[]))
+    eventually(lambda: "influxdb" in site.client.get("/en/alert").text)
+    assert 'class="outage"' not in site.client.get("/en/alert").text

@@ -11,7 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 import app.migrations
-from app.database import open_engine
+from app.database import file_of, file_problem, open_engine
 from app.doctor.finding import Context, Finding
 from app.journal import cursor
 from ingest.store.tables import journal, notes
@@ -26,7 +26,11 @@ def look(context: Context) -> Iterator[Finding]:
     """State of the database; one that is not there yet is not made."""
     url = make_url(context.settings.database_url)
     name = url.render_as_string(hide_password=True)
-    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
+    file = file_of(context.settings.database_url)
+    if file is not None and (problem := file_problem(file, context.settings.data)):
+        yield Finding("error", problem)
+        return
+    if file is not None and not file.exists():
         yield Finding("note", f"{name} is not there yet: `pantau run` makes it")
         return
     engine = open_engine(context.settings.database_url)

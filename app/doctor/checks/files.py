@@ -4,8 +4,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-
+from app.database import file_of
 from app.doctor.finding import Context, Finding
 from app.settings import secret_files
 from ingest.endpoint import Endpoint
@@ -41,7 +40,9 @@ def _others(context: Context) -> dict[str, Path]:
     key = Endpoint.of(context.settings.mqtt_url).key_file
     if key is not None:
         found["key of the client certificate"] = Path(key)
-    url = make_url(context.settings.database_url)
-    if url.get_backend_name() == "sqlite" and url.database:
-        found["database"] = Path(url.database)
+    file = file_of(context.settings.database_url)
+    if file is not None:
+        found["database"] = file
+        found["database's log"] = file.with_name(f"{file.name}-wal")
+        found["database's shared memory"] = file.with_name(f"{file.name}-shm")
     return found

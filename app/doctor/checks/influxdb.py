@@ -6,6 +6,7 @@ import httpx
 
 from app.doctor.finding import Context, Finding
 from app.settings import InfluxSettings
+from ingest.store.influx import NOT_INFLUXDB
 
 __all__ = ["look"]
 
@@ -25,7 +26,9 @@ def look(context: Context) -> Iterator[Finding]:
             yield _health(http, influx)
             yield _writing(http, influx)
             yield _retention(http, influx)
-    except (httpx.HTTPError, ValueError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError):  # what it said could not be read
+        yield Finding("error", f"{influx.url} {NOT_INFLUXDB}", "docs/operations.md, Settings")
+    except httpx.HTTPError as error:
         yield Finding(
             "error", f"{influx.url}: {type(error).__name__}: {error}",
             "start it; readings wait in the journal until it answers",
@@ -34,6 +37,8 @@ def look(context: Context) -> Iterator[Finding]:
 
 def _health(http: httpx.Client, influx: InfluxSettings) -> Finding:
     body = http.get("/health").json()
+    if "status" not in body:
+        raise ValueError(body)
     text = f"{influx.url}: InfluxDB {body.get('version', '?')}, {body.get('message', '')}"
     return Finding("ok", text) if body.get("status") == "pass" else Finding("error", text, "see its own log")
 

@@ -54,4 +54,4 @@ onStation((id, properties) => {
   }
 });
 onChange((at) => { document.getElementById("as-of").textContent = asOfText(at); });
-follow(() => refresh("alerts"));
+follow(() => refresh("outage", "alerts"));

@@ -1,6 +1,7 @@
 """The one door to the database: opens engines, brings the schema up to date, begins units of work."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,6 +28,7 @@ _log = structlog.get_logger("pantau.database")
 
 METADATA = [ingest.store.tables.metadata, alerts.store.tables.metadata]
 _BUSY_MS = 10_000
+_WRITES = "writes"
 
 
 def open_engine(url: str, home: Path | None = None, *, durable: bool = True) -> Engine:
@@ -59,12 +61,47 @@ def open_engine(url: str, home: Path | None = None, *, durable: bool = True) -> 
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        reading = connection.get_execution_options().get("reading", False)
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
+    _take_turns(engine)
     return engine
+
+
+def _take_turns(engine: Engine) -> None:
+    """Let this process's writers wait for each other in a queue.
+
+    SQLite has one writer at a time and lets the others sleep and try again, longer each time: an alert would wait for
+    tens of milliseconds beside a lock that is free. Other processes are still met by its busy timeout.
+    """
+    turn = threading.Lock()
+
+    def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("reading", False):
+            connection.exec_driver_sql("BEGIN")
+            return
+        turn.acquire()
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except BaseException:
+            turn.release()
+            raise
+        connection.info[_WRITES] = True
+
+    def end(connection: Connection, word: str) -> None:
+        """SQLAlchemy ends the transaction after this event; it has to be over before the next writer begins."""
+        if connection.info.pop(_WRITES, False):
+            try:
+                connection.exec_driver_sql(word)
+            finally:
+                turn.release()
+
+    def reset(_connection: Any, record: Any, _state: Any) -> None:
+        """A connection that was dropped in the midst of a transaction: the pool rolls it back."""
+        if record.info.pop(_WRITES, False):
+            turn.release()
+
+    event.listen(engine, "begin", begin)
+    event.listen(engine, "commit", lambda connection: end(connection, "COMMIT"))
+    event.listen(engine, "rollback", lambda connection: end(connection, "ROLLBACK"))
+    event.listen(engine, "reset", reset)
 
 
 def file_of(url: str) -> Path | None:

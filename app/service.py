@@ -30,8 +30,8 @@ __all__ = ["FastLane", "Threads", "follow", "slow_loop"]
 _log = structlog.get_logger("pantau.service")
 
 _IDLE_S = 0.05
-_SETTLE_S = 0.01
-"""A batch gathers for so long at most: half as long as the default costs little and halves the delay of an alert."""
+_SETTLE_S, _LONG_SETTLE_S, _MANY = 0.004, 0.02, 300
+"""A batch gathers for so long: shortly, for an alert waits with it; longer after a large one, for a commit costs."""
 _SLOW_IDLE_S = 0.2
 """The slow lane may be this late; looking more often would cost the fast one."""
 _COMMANDS_EVERY_S = 0.1
@@ -100,6 +100,7 @@ class FastLane:
         self._slow_lock = threading.Lock()
         self.heard_until = 0
         self.full = False
+        self._busy = False
         self._ask = ask
         self._commands_at = 0.0
         self._was_listening = False
@@ -138,7 +139,9 @@ class FastLane:
         if self.full:
             self.stop.wait(_IDLE_S)
             return []
-        return self.receiver.take(_IDLE_S, _SETTLE_S)
+        messages = self.receiver.take(_IDLE_S, _LONG_SETTLE_S if self._busy else _SETTLE_S)
+        self._busy = len(messages) >= _MANY
+        return messages
 
     def _decode(self, messages: Sequence[Message], inputs: Inputs) -> Sequence[Ask]:
         """Add what the messages give; returns the questions that go back to the field."""

@@ -9,7 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, MetaData, inspect, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.database import METADATA, create_tables, migrate, open_engine, unit_of_work
 from ingest.store.tables import cursors
@@ -136,4 +136,30 @@ def test_sqlite_is_durable_waits_for_others_and_lets_readers_pass(tmp_path: Path
     assert 0.1 < waited[0] < 5
     with engine.connect().execution_options(reading=True) as reader:
         assert len(reader.execute(select(cursors)).all()) == 2
+    engine.dispose()
+
+
+def test_writers_of_one_process_queue_and_none_is_locked_out_by_one_that_failed(tmp_path: Path) -> None:
+    """A writer that raises, one whose connection is dropped without a word, and many that wait: all get their turn."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'turns.db'}", durable=False)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (n INTEGER)")
+    with pytest.raises(OperationalError), engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO no_such_table VALUES (1)")
+    dropped = engine.connect()
+    dropped.exec_driver_sql("INSERT INTO t VALUES (2)")
+    dropped.close()
+
+    def write(number: int) -> None:
+        for _ in range(20):
+            with engine.begin() as connection:
+                connection.exec_driver_sql("INSERT INTO t VALUES (?)", (number,))
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(10, 16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    with engine.connect().execution_options(reading=True) as connection:
+        assert connection.exec_driver_sql("SELECT count(*), min(n) FROM t").one() == (120, 10)
     engine.dispose()

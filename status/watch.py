@@ -53,6 +53,11 @@ class Watch:
         """Newest records behind the snapshot."""
         return self._stations
 
+    @property
+    def position(self) -> int:
+        """Change number of what is known, -1 at first."""
+        return self._alerts_at
+
     async def snapshot(self) -> Snapshot:
         """The newest snapshot; only who comes after nobody had asked for a while waits for it."""
         came, asleep = time.monotonic(), not self._is_awake()

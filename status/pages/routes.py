@@ -79,7 +79,7 @@ class Pages:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._renderer = Renderer(service.city, exercise=service.exercise)
-        self._fresh: dict[str, tuple[float, bytes]] = {}
+        self._fresh: dict[str, tuple[float, int, bytes]] = {}
         self._locks = {language: asyncio.Lock() for language in LANGUAGES}
 
     def home(self, language: str) -> Callable[..., Any]:
@@ -92,10 +92,12 @@ class Pages:
 
     async def _home(self, language: str) -> bytes:
         async with self._locks[language]:
-            made_at, body = self._fresh.get(language, (0.0, b""))
-            if not body or time.monotonic() - made_at > FRESH_S:
+            made_at, position, body = self._fresh.get(language, (0.0, -1, b""))
+            # Who comes because something changed must not get what was rendered before it.
+            known = self._service.watch.position
+            if not body or time.monotonic() - made_at > FRESH_S or position != known:
                 body = await self._render_home(language)
-                self._fresh[language] = (time.monotonic(), body)
+                self._fresh[language] = (time.monotonic(), known, body)
             return body
 
     async def _render_home(self, language: str) -> bytes:

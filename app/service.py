@@ -30,7 +30,7 @@ __all__ = ["FastLane", "Threads", "follow", "slow_loop"]
 _log = structlog.get_logger("pantau.service")
 
 _IDLE_S = 0.05
-_SETTLE_S, _LONG_SETTLE_S, _MANY = 0.004, 0.02, 300
+_SETTLE_S, _LONG_SETTLE_S, _MANY = 0.004, 0.02, 1_000
 """A batch gathers for so long: shortly, for an alert waits with it; longer after a large one, for a commit costs."""
 _SLOW_IDLE_S = 0.2
 """The slow lane may be this late; looking more often would cost the fast one."""

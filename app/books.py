@@ -4,7 +4,7 @@ A latest value waits up to a second (``app.sweep``) unless an alert or an operat
 written with the batch, so that nobody sees the one without the other.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import structlog
 from msgspec.structs import replace
@@ -153,9 +153,9 @@ class Books:
         reading = self.sweep.get(key)
         return self._records[key] if reading is None else self._record(key, reading, states, pos)
 
-    def stations(self) -> Iterable[str]:
+    def stations(self) -> Collection[str]:
         """Stations that were heard of."""
-        return self._sensors
+        return self._sensors.keys()
 
     def _note(self, row: Row) -> None:
         """Remember the newest stepped reading of each sensor until it is written."""
@@ -199,11 +199,11 @@ class Books:
             for event in events
             if isinstance(event, FlagRevised)
         }
-        if (
-            revised
-        ):  # about a reading before those of this batch: a newer one of the same sensor stands by itself
+        if revised:
+            # About readings before those of this batch: a newer one of the same sensor stands by itself.
+            unstepped = set(row.unstepped)
             for index, reading in enumerate(row.readings):
-                if index not in row.unstepped:
+                if index not in unstepped:
                     revised.pop(sensor_key(reading.station, reading.sensor), None)
         keys = dict.fromkeys(
             sensor_key(station, sensor)
@@ -279,7 +279,7 @@ class _Newest(Mapping[str, LatestRecord]):
         return iter(self._books.stations())
 
     def __len__(self) -> int:
-        return sum(1 for _ in self._books.stations())
+        return len(self._books.stations())
 
 
 def _score_record(score: Score, pos: int) -> ScoreRecord:

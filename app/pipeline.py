@@ -140,7 +140,7 @@ class Pipeline:
         self.last = row
         try:
             with unit_of_work(self.engine) as connection:
-                pos, saved = self._write(connection, row, inputs, events, now)
+                pos, saved = self._write(connection, row, inputs, events, now, learnt)
         except DBAPIError:
             self.restore()
             raise
@@ -191,8 +191,9 @@ class Pipeline:
         row.pending = [index for index, fate in enumerate(fates) if fate == Fate.PENDING]
 
     def _write(
-        self, connection: Connection, row: Row, inputs: Inputs, events: list[Event], now: int
-    ) -> tuple[int, int]:
+        self, connection: Connection, row: Row, inputs: Inputs, events: list[Event], now: int,
+        learnt: Mapping[str, bytes],
+    ) -> tuple[int, int]:  # fmt: skip
         """The one transaction: journal, formats, latest, refused, transitions, notices, answers, cursors, snapshots.
 
         Returns:
@@ -200,7 +201,7 @@ class Pipeline:
         """
         pos = journal.last_pos(connection) if row.empty else journal.append(connection, now, row)
         reached(Point.JOURNALED)
-        save_format_states(connection, self.decoder.dump_changed())
+        save_format_states(connection, learnt)
         self.books.write(connection, row, inputs.refused, events, self.states, now, pos)
         if inputs.slow_pos:
             journal.move_cursor(connection, "slow", inputs.slow_pos)

@@ -20,12 +20,12 @@ from pantau.event import Event, Tick
 from pantau.faultpoint import Point, reached
 from pantau.record import AlertRecord
 
-__all__ = ["SNAPSHOTS_EVERY_S", "States"]
+__all__ = ["States"]
 
 _log = structlog.get_logger("pantau.states")
 
 
-SNAPSHOTS_EVERY_S = 5.0
+_SNAPSHOTS_EVERY_S = 5.0
 """How often changed states are saved: what a restart has to step again stays this short."""
 
 
@@ -39,16 +39,10 @@ class _Home(NamedTuple):
 
 
 class States:
-    """Group states by key; after ``restore`` they are what the last commit left.
+    """Group states by key; after ``restore`` they are what the last commit left."""
 
-    Args:
-        snapshots_every_s: how often changed groups are saved; 0: with every batch.
-    """
-
-    def __init__(
-        self, step: Step, detectors: Mapping[str, Detector], snapshots_every_s: float = SNAPSHOTS_EVERY_S
-    ) -> None:
-        self.sweep: Sweep[bool] = Sweep(snapshots_every_s)
+    def __init__(self, step: Step, detectors: Mapping[str, Detector]) -> None:
+        self.sweep: Sweep[bool] = Sweep(_SNAPSHOTS_EVERY_S)
         self._step = step
         self._detectors = detectors
         self._states: dict[str, GroupState] = {}

@@ -214,7 +214,9 @@ class Step:
 
     def ladder(self, station: str, at: int) -> Ladder | None:
         """Limits in force at an instant."""
-        context = self.context(station)
+        return self._ladder(self.context(station), at)
+
+    def _ladder(self, context: Context, at: int) -> Ladder | None:
         if not context.ladder_from <= at < context.ladder_to:
             self._find_ladder(context, at)
         return context.ladder
@@ -242,9 +244,7 @@ class Step:
     ) -> None:  # fmt: skip
         """Let the level and the fast detectors speak about an accepted or pending reading."""
         at, value = reading.observed_at, reading.value
-        if not context.ladder_from <= at < context.ladder_to:
-            self._find_ladder(context, at)
-        ladder = context.ladder
+        ladder = self._ladder(context, at)
         if ladder is not None:
             rung = sensor.rungs.get(LEVEL)
             if rung is None:

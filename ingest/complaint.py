@@ -10,7 +10,7 @@ import msgspec
 
 from pantau.errors import RefusedMessage
 
-__all__ = ["NOT_JSON", "complaint", "not_json", "shown"]
+__all__ = ["NOT_JSON", "check_size", "complaint", "json_of", "not_json", "shown", "zoned"]
 
 NOT_JSON = (msgspec.MsgspecError, UnicodeError, RecursionError)
 """All that msgspec raises on hostile bytes: its own errors, bad UTF-8 inside strings, thousands of open brackets."""
@@ -22,6 +22,46 @@ def shown(found: object) -> str:
     """What was found, printable, on one line and not too long."""
     text = ascii(found)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def check_size(payload: bytes, most: int) -> None:
+    """Refuse a payload of more bytes than ``most`` before anybody parses it (``too_large``)."""
+    if len(payload) > most:
+        raise RefusedMessage("too_large", f"payload has {len(payload)} bytes, at most {most}")
+
+
+def json_of(payload: bytes, most: int) -> Any:
+    """What a payload of at most so many bytes says.
+
+    Raises:
+        RefusedMessage: ``too_large``, ``empty``, ``not_json``, ``bad_value``.
+    """
+    check_size(payload, most)
+    try:
+        return msgspec.json.decode(payload)
+    except NOT_JSON as error:
+        raise not_json(payload, error) from error
+
+
+def zoned(field: str, found: object, *, expected: str, naive: str) -> datetime:
+    """A text as an instant with an offset.
+
+    Args:
+        expected: ends the sentence for what is no time.
+        naive: ends the sentence for a time without an offset: what is wrong and what to do.
+
+    Raises:
+        RefusedMessage: ``bad_time``, ``naive_time``.
+    """
+    try:
+        at = msgspec.convert(found, datetime) if isinstance(found, str) else None
+    except msgspec.ValidationError:
+        at = None
+    if at is None:
+        raise RefusedMessage("bad_time", f"{field} is {shown(found)}: expected {expected}")
+    if at.tzinfo is None:
+        raise RefusedMessage("naive_time", f"{field} {shown(found)} has {naive}")
+    return at
 
 
 def not_json(payload: bytes, error: BaseException) -> RefusedMessage:

@@ -1,6 +1,6 @@
 """What an option of a binding points at: ``"station"`` or ``"station/sensor"`` in, a known station of the city out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,7 +11,15 @@ from pantau.errors import RefusedMessage
 from pantau.kind import Kind
 from pantau.reading import MAIN
 
-__all__ = ["MAX_NAME", "Target", "is_sensor", "mapping_problems", "target", "target_problem"]
+__all__ = [
+    "MAX_NAME",
+    "Target",
+    "is_sensor",
+    "mapping_problems",
+    "target",
+    "target_problem",
+    "unknown_options",
+]
 
 MAX_NAME = 100
 """Characters of a sensor's name, and of what else a message may name itself."""
@@ -77,3 +85,12 @@ def mapping_problems(city: City, where: str, found: object, kind: str = "") -> l
     table: Mapping[Any, Any] = found
     checked = ((name, target_problem(city, text, kind)) for name, text in table.items())
     return [f"{where}: {name!r} {problem}" for name, problem in checked if problem]
+
+
+def unknown_options(form: str, options: Iterable[str], known: Sequence[str]) -> list[str]:
+    """Options of a binding that its format does not have, one line each.
+
+    Args:
+        form: begins each line, e.g. ``format frigate``.
+    """
+    return [f"{form} has no option {name!r}: use {', '.join(known)}" for name in options if name not in known]

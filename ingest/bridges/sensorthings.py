@@ -15,7 +15,7 @@ from urllib.parse import quote, urljoin
 import msgspec
 
 from ingest.bridge import Answer, Ask, Look, Mark, Page, Seen
-from ingest.complaint import NOT_JSON, not_json, shown
+from ingest.complaint import NOT_JSON, not_json, shown, zoned
 from ingest.fetch import NotThere, same_place
 from ingest.stamp import BACK_MS, aged
 from ingest.units import converted
@@ -215,14 +215,8 @@ def _value(result: object) -> float | None:
 
 
 def _instant(text: str) -> int:
-    try:
-        at = msgspec.convert(text, datetime)
-    except msgspec.ValidationError:
-        raise RefusedMessage("bad_time", f"phenomenonTime is {shown(text)}: expected RFC 3339") from None
-    if at.tzinfo is None:
-        raise RefusedMessage(
-            "naive_time", f"phenomenonTime {shown(text)} has no offset: nobody knows which zone"
-        )
+    naive = "no offset: nobody knows which zone"
+    at = zoned("phenomenonTime", text, expected="RFC 3339", naive=naive)
     return round((at - _EPOCH) / timedelta(milliseconds=1))
 
 

@@ -12,16 +12,15 @@ belongs to that frame, for newer versions stamp each object anew. Use the minima
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from ingest.complaint import NOT_JSON, not_json, shown
+from ingest.complaint import json_of, shown, zoned
 from ingest.format import IGNORED, Decoded, Message, Opened, Reader
 from ingest.frames import Frame, Frames
 from ingest.stamp import aged, milliseconds
-from ingest.targets import MAX_NAME, Target, mapping_problems, target
+from ingest.targets import MAX_NAME, Target, mapping_problems, target, unknown_options
 from pantau.city import City
 from pantau.errors import RefusedMessage
 from pantau.reading import Origin, Reading
@@ -57,11 +56,7 @@ class DeepStream:
 
     def problems(self, city: City, options: dict[str, Any]) -> list[str]:
         """See ``ingest.format.Format``."""
-        found = [
-            f"format deepstream has no option {name!r}: use {', '.join(_OPTIONS)}"
-            for name in options
-            if name not in _OPTIONS
-        ]
+        found = unknown_options("format deepstream", options, _OPTIONS)
         wanted = options.get("object", "person")
         words = wanted if isinstance(wanted, list) else [wanted]
         if not words or not all(isinstance(word, str) and word for word in words):
@@ -110,12 +105,7 @@ def _read(options: _Options, frames: Frames, message: Message) -> Decoded:
 
 
 def _json(payload: bytes) -> dict[str, Any]:
-    if len(payload) > _MAX_BYTES:
-        raise RefusedMessage("too_large", f"payload has {len(payload)} bytes, at most {_MAX_BYTES}")
-    try:
-        found = msgspec.json.decode(payload)
-    except NOT_JSON as error:
-        raise not_json(payload, error) from None
+    found = json_of(payload, _MAX_BYTES)
     if not isinstance(found, dict):
         raise _unreadable(f"found {shown(found)}, expected an object")
     return found
@@ -199,15 +189,12 @@ def _reading(frame: Frame, sensor: str, options: _Options, message: Message) -> 
 
 
 def _instant(found: dict[str, Any], message: Message) -> int:
-    stamp = found.get("@timestamp")
-    try:
-        at = msgspec.convert(stamp, datetime) if isinstance(stamp, str) else None
-    except msgspec.ValidationError:
-        at = None
-    if at is None:
-        raise RefusedMessage("bad_time", f"@timestamp is {shown(stamp)}: expected 2026-01-02T03:04:05.000Z")
-    if at.tzinfo is None:
-        raise RefusedMessage("naive_time", f"@timestamp {shown(stamp)} has no offset: append Z")
+    at = zoned(
+        "@timestamp",
+        found.get("@timestamp"),
+        expected="2026-01-02T03:04:05.000Z",
+        naive="no offset: append Z",
+    )
     return aged(milliseconds(at), message.received_at, number=False)
 
 

@@ -26,12 +26,12 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from ingest.complaint import NOT_JSON, not_json, shown
+from ingest.complaint import NOT_JSON, check_size, not_json, shown
 from ingest.format import IGNORED, Decoded, Gone, Message, Opened, Reader
 from ingest.formats.native import MAX_BYTES
 from ingest.sightings import Sighting, Sightings
 from ingest.stamp import LATEST, aged
-from ingest.targets import MAX_NAME, Target, mapping_problems, target
+from ingest.targets import MAX_NAME, Target, mapping_problems, target, unknown_options
 from pantau.city import City
 from pantau.errors import RefusedMessage
 from pantau.reading import Origin, Reading
@@ -108,11 +108,7 @@ class Frigate:
     def problems(self, city: City, options: dict[str, Any]) -> list[str]:
         """See ``ingest.format.Format``."""
         form = "format frigate"
-        found = [
-            f"{form} has no option {name!r}: use {', '.join(_OPTIONS)}"
-            for name in options
-            if name not in _OPTIONS
-        ]
+        found = unknown_options(form, options, _OPTIONS)
         found += mapping_problems(city, f"{form}: zones", options.get("zones"), _KIND)
         return [*found, *(f"{form}: {text}" for text in _problems(options))]
 
@@ -255,8 +251,7 @@ def _event(binding: _Binding, message: Message) -> Decoded:
 
 
 def _decoded(payload: bytes) -> _Event:
-    if len(payload) > MAX_BYTES:
-        raise RefusedMessage("too_large", f"payload has {len(payload)} bytes, at most {MAX_BYTES}")
+    check_size(payload, MAX_BYTES)
     try:
         event = _EVENTS.decode(payload)
     except msgspec.ValidationError as error:

@@ -16,17 +16,14 @@ counts passages since a reset; bound by mistake, it is refused. ``ResetTime`` is
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-import msgspec
-
-from ingest.complaint import NOT_JSON, not_json, shown
+from ingest.complaint import json_of, shown, zoned
 from ingest.format import IGNORED, Decoded, Message, Opened, Reader
 from ingest.formats.native import MAX_BYTES
 from ingest.stamp import aged, milliseconds
-from ingest.targets import MAX_NAME, Target, mapping_problems, target
+from ingest.targets import MAX_NAME, Target, mapping_problems, target, unknown_options
 from pantau.city import City
 from pantau.errors import RefusedMessage
 from pantau.reading import Origin, Reading
@@ -54,11 +51,7 @@ class Onvif:
     def problems(self, city: City, options: dict[str, Any]) -> list[str]:
         """See ``ingest.format.Format``."""
         form = "format onvif"
-        found = [
-            f"{form} has no option {name!r}: use {', '.join(_OPTIONS)}"
-            for name in options
-            if name not in _OPTIONS
-        ]
+        found = unknown_options(form, options, _OPTIONS)
         prefix = options.get("prefix")
         if not isinstance(prefix, str) or set(prefix) & set("+#"):
             found.append(
@@ -122,12 +115,7 @@ def _read(place: _Place, message: Message) -> Decoded:
 
 
 def _event(payload: bytes) -> dict[str, Any]:
-    if len(payload) > MAX_BYTES:
-        raise RefusedMessage("too_large", f"payload has {len(payload)} bytes, at most {MAX_BYTES}")
-    try:
-        event = msgspec.json.decode(payload)
-    except NOT_JSON as error:
-        raise not_json(payload, error) from error
+    event = json_of(payload, MAX_BYTES)
     if not isinstance(event, dict):
         raise RefusedMessage(
             "not_an_object", f'found {shown(event)}, expected {{"UtcTime": ..., "Source": ..., "Data": ...}}'
@@ -167,17 +155,10 @@ def _time(event: dict[str, Any], received_at: int) -> int:
     found = event.get("UtcTime")
     if found is None:
         raise RefusedMessage("missing_field", "UtcTime is missing: nobody knows when it was so")
-    try:
-        at = msgspec.convert(found, datetime)
-    except msgspec.ValidationError:
-        raise RefusedMessage(
-            "bad_time", f"UtcTime is {shown(found)}: expected RFC 3339, e.g. 2026-01-02T03:04:05Z"
-        ) from None
-    if at.tzinfo is None:
-        raise RefusedMessage(
-            "naive_time",
-            f"UtcTime {shown(found)} has no Z: it may be the camera's local time; set the camera to UTC",
-        )
+    at = zoned(
+        "UtcTime", found, expected="RFC 3339, e.g. 2026-01-02T03:04:05Z",
+        naive="no Z: it may be the camera's local time; set the camera to UTC",
+    )  # fmt: skip
     return aged(milliseconds(at), received_at, number=False)
 
 

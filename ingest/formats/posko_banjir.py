@@ -14,14 +14,14 @@ from zoneinfo import ZoneInfo
 
 from ingest.format import IGNORED, Decoded, Message, Opened, Reader, Refusal
 from ingest.posko import rows
-from ingest.targets import Target, mapping_problems, target
+from ingest.targets import Target, mapping_problems, target, unknown_options
 from pantau.city import City
 from pantau.reading import Reading
 
 __all__ = ["FORMAT", "PoskoBanjir"]
 
 _KIND = "water_level"
-_OPTIONS = {"posts", "timezone"}
+_OPTIONS = ("posts", "timezone")
 
 
 class PoskoBanjir:
@@ -39,11 +39,7 @@ class PoskoBanjir:
 
     def problems(self, city: City, options: dict[str, Any]) -> list[str]:
         """See ``ingest.format.Format``."""
-        found = [
-            f"format posko_banjir has no option {name!r}: use posts, timezone"
-            for name in options
-            if name not in _OPTIONS
-        ]
+        found = unknown_options("format posko_banjir", options, _OPTIONS)
         if "timezone" in options and not _is_zone(options["timezone"]):
             found.append(
                 f"format posko_banjir: timezone {options['timezone']!r}: expected a name such as Asia/Tokyo"

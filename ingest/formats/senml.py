@@ -18,7 +18,7 @@ from ingest.complaint import shown
 from ingest.format import IGNORED, Decoded, Message, Opened, Reader, Refusal
 from ingest.senml import Resolved, pack_of, resolved
 from ingest.stamp import LATEST, aged
-from ingest.targets import Target, mapping_problems, target
+from ingest.targets import Target, mapping_problems, target, unknown_options
 from ingest.units import converted
 from pantau.city import City
 from pantau.errors import RefusedMessage
@@ -27,7 +27,7 @@ from pantau.reading import Reading, TimeSource
 
 __all__ = ["FORMAT", "SenML"]
 
-_OPTIONS = {"names", "topic"}
+_OPTIONS = ("names", "topic")
 _STATION = "{station}"
 _ABSOLUTE = 1 << 28
 """Seconds; a smaller time is relative to now (RFC 8428, 4.5.3)."""
@@ -53,11 +53,7 @@ class SenML:
 
     def problems(self, city: City, options: dict[str, Any]) -> list[str]:
         """See ``ingest.format.Format``."""
-        found = [
-            f"format senml has no option {name!r}: use names, topic"
-            for name in options
-            if name not in _OPTIONS
-        ]
+        found = unknown_options("format senml", options, _OPTIONS)
         names, template = options.get("names"), options.get("topic")
         if template is not None and (
             not isinstance(template, str) or template.split("/").count(_STATION) != 1

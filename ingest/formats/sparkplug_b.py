@@ -20,7 +20,7 @@ from ingest.format import IGNORED, Ask, Decoded, Gone, Message, Opened, Reader, 
 from ingest.formats.native import MAX_BYTES
 from ingest.sparkplug import GOOD, Metric, Payload, number, payload_of, rebirth, whole
 from ingest.stamp import BACK_MS, aged
-from ingest.targets import Target, mapping_problems, target
+from ingest.targets import Target, mapping_problems, target, unknown_options
 from ingest.units import converted
 from pantau.city import City
 from pantau.errors import RefusedMessage
@@ -61,11 +61,7 @@ class SparkplugB:
     def problems(self, city: City, options: dict[str, Any]) -> list[str]:
         """See ``ingest.format.Format``."""
         form = "format sparkplug_b"
-        found = [
-            f"{form} has no option {name!r}: use {', '.join(_OPTIONS)}"
-            for name in options
-            if name not in _OPTIONS
-        ]
+        found = unknown_options(form, options, _OPTIONS)
         group = options.get("group")
         if not isinstance(group, str) or not group or set(group) & set("/+#"):
             found.append(

@@ -12,16 +12,15 @@ as it is, zeros too, so a value that is missing there is missing. Without a time
 is taken (``time_source`` "received"), which a second delivery repeats.
 """
 
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 import msgspec
 
-from ingest.complaint import NOT_JSON, not_json, shown
+from ingest.complaint import NOT_JSON, check_size, not_json, shown, zoned
 from ingest.format import IGNORED, Decoded, Message, Opened, Reader, Refusal
 from ingest.stamp import aged, milliseconds
-from ingest.targets import Target, mapping_problems, target, target_problem
+from ingest.targets import Target, mapping_problems, target, target_problem, unknown_options
 from ingest.units import converted
 from pantau.city import City
 from pantau.errors import RefusedMessage
@@ -95,11 +94,7 @@ class TheThingsStack:
 
     def problems(self, city: City, options: dict[str, Any]) -> list[str]:
         """See ``ingest.format.Format``."""
-        found = [
-            f"format tts has no option {name!r}: use {', '.join(_OPTIONS)}"
-            for name in options
-            if name not in _OPTIONS
-        ]
+        found = unknown_options("format tts", options, _OPTIONS)
         found += [
             f"format tts: {name} {options[name]!r}: expected a key of the decoded payload"
             for name in ("value", "time")
@@ -154,8 +149,7 @@ def _ignore(_message: Message) -> Decoded:
 
 
 def _read(device: _Device, message: Message) -> Decoded:
-    if len(message.payload) > _MAX_BYTES:
-        raise RefusedMessage("too_large", f"payload has {len(message.payload)} bytes, at most {_MAX_BYTES}")
+    check_size(message.payload, _MAX_BYTES)
     up = _up(message.payload)
     uplink = up.uplink_message
     if uplink is None:
@@ -260,15 +254,8 @@ def _device_time(path: str, found: Any, received_at: int) -> int:
 
 
 def _rfc3339(field: str, found: Any) -> int:
-    try:
-        at = msgspec.convert(found, datetime) if isinstance(found, str) else None
-    except msgspec.ValidationError:
-        at = None
-    if at is None:
-        raise RefusedMessage("bad_time", f"{field} is {shown(found)}: expected 2026-01-02T03:04:05Z")
-    if at.tzinfo is None:
-        raise RefusedMessage("naive_time", f"{field} {shown(found)} has no offset: append Z or the local one")
-    return milliseconds(at)
+    naive = "no offset: append Z or the local one"
+    return milliseconds(zoned(field, found, expected="2026-01-02T03:04:05Z", naive=naive))
 
 
 FORMAT = TheThingsStack()

@@ -88,7 +88,11 @@ class Numbering(msgspec.Struct, array_like=True, gc=False):
             return
         if number > self.last:
             self._rise(seq, number, at, historical=historical)
-        elif not self._close(number) and at > self.last_at and not historical:
+            return
+        newer = at > self.last_at and not historical
+        # Far back and newer is a device that started again, also where its number happens to fall into a gap.
+        again = newer and self.last - number > _REPEATS
+        if (again or not self._close(number)) and newer:
             self._fall(seq, number, at)
 
     def _rise(self, seq: int, number: int, at: int, *, historical: bool) -> None:

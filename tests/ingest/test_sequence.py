@@ -181,6 +181,11 @@ def test_more_gaps_than_are_remembered_stay_counted() -> None:
     assert facts(counted(*seen, *late))[1:3] == (100 + 32, 99 - 32)
 
 
+def test_a_restart_whose_number_falls_into_a_gap_is_a_restart() -> None:
+    first = [sent(100 + n, n) for n in range(300) if n != 185]
+    assert facts(counted(*first, *(sent(285 + n, 1000 + n) for n in range(3))))[2:] == (1, 1)
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     lost=st.sets(st.integers(1, 298), max_size=12),

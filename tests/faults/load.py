@@ -23,6 +23,8 @@ _FIRST_MS = START_MS - 240 * 60_000
 _HOUR, _DAY, _MINUTE = 3_600_000, 86_400_000, 60_000
 _BLOCK = 50
 """So many readings on one level, then the next one."""
+VARIED = 2_500
+"""Within so many messages every kind of trouble has happened at least once, conflicts last of all."""
 MOST = 60_000
 """Messages of a run at most: past that the stream's stamps would come near the present."""
 

@@ -136,11 +136,18 @@ def ground(
 
 
 class Flow:
-    """Publishes over one connection at QoS 1 and remembers what it sent."""
+    """Publishes over one connection at QoS 1 and remembers what it sent.
 
-    def __init__(self, publisher: MqttPublisher, messages: Iterable[load.Message], rate: float) -> None:
+    Args:
+        least: messages that it sends even when it is told to finish before.
+    """
+
+    def __init__(
+        self, publisher: MqttPublisher, messages: Iterable[load.Message], rate: float, least: int = 0
+    ) -> None:
         self.sent: list[load.Message] = []
         self.rate = rate
+        self._least = least
         self._publisher, self._messages = publisher, iter(messages)
         self._stop = Event()
         self._thread = Thread(target=self._run, daemon=True)
@@ -164,7 +171,7 @@ class Flow:
     def _run(self) -> None:
         began = time.monotonic()
         for number, one in enumerate(self._messages):
-            if self._stop.is_set():
+            if self._stop.is_set() and number >= self._least:
                 return
             self._send(one)
             if number % 10 == 0 and self.rate:
@@ -226,7 +233,8 @@ def pair(
 def _faulty(place: Ground, faults: Faults, seed: int, result: Result, *, short: bool) -> list[load.Message]:
     stop = Event()
     with MqttPublisher(place.broker.url) as publisher, MqttPublisher(place.broker.url) as typing:
-        flow = Flow(publisher, islice(load.stream(seed), load.MOST), _SHORT_RATE if short else RATE)
+        rate = _SHORT_RATE if short else RATE
+        flow = Flow(publisher, islice(load.stream(seed), load.MOST), rate, load.VARIED)
         desk = Desk(place.victim, typing)
         trouble: list[BaseException] = []
 

@@ -1,5 +1,7 @@
 """The short form of ``make test-faults``: a few ways to die, with a real broker; and that its own witnesses see."""
 
+import contextlib
+import json
 import re
 import socket
 import subprocess
@@ -15,6 +17,7 @@ from tests.faults.campaign import plan
 from tests.faults.child import SAID
 from tests.faults.outcome import Outcome, Row, differences
 from tests.faults.pair import HALF_ACKED, RANDOM, Kill, kills, pair
+from tests.faults.town import STREAM
 from tests.faults.wire import Wire
 from tests.peers import mosquitto
 from tests.peers.process import ROOT
@@ -95,13 +98,29 @@ def test_the_campaign_hits_every_point_five_times_and_kills_a_hundred() -> None:
 
 def test_the_load_is_the_same_bytes_for_the_same_seed_and_holds_every_kind_of_trouble() -> None:
     first, again = load.stream(3), load.stream(3)
-    messages = [next(first) for _ in range(6_000)]
-    assert messages == [next(again) for _ in range(6_000)]
+    messages = [next(first) for _ in range(load.VARIED)]
+    assert messages == [next(again) for _ in messages]
     repeated = Counter(messages)
     assert max(repeated.values()) > 1
     assert any(b"\xff" in payload for _, payload in messages)
     assert any(topic.endswith("/nowhere") for topic, _ in messages)
     assert any(b"99999" in payload for _, payload in messages)
+    assert _two_values_for_an_instant(messages)
+
+
+def _two_values_for_an_instant(messages: list[load.Message]) -> list[tuple[str, int]]:
+    """Gauges and instants that were sent with more than one number."""
+    values: dict[tuple[str, int], set[float]] = {}
+    for topic, payload in messages:
+        with contextlib.suppress(ValueError):
+            body = json.loads(payload)
+            if (
+                topic.rpartition("/")[2] in STREAM
+                and isinstance(body, dict)
+                and not isinstance(body["value"], str)
+            ):
+                values.setdefault((topic, body["observed_at"]), set()).add(body["value"])
+    return [key for key, found in values.items() if len(found) > 1]
 
 
 def test_a_lost_and_a_doubled_row_are_differences() -> None:

@@ -20,7 +20,7 @@ from influxdb_client.service.write_service import WriteService
 from urllib3.exceptions import HTTPError
 
 from ingest.store.flux import LATEST_MS, Series, buckets, history, values_at
-from ingest.store.identity import EverythingRefusedError, Identity, bisect, identity, newest
+from ingest.store.identity import EverythingRefusedError, Identity, bisect, identity
 from ingest.store.line import head, parse_tag, to_line
 from pantau.errors import Unavailable
 from pantau.reading import Flag, Reading
@@ -84,7 +84,7 @@ class InfluxStore:
             Unavailable: InfluxDB is away, busy, or does not let us in; nothing of the batch is known to be stored.
         """
         bad: list[tuple[Reading, str]] = []
-        good = newest(readings)
+        good: Sequence[Reading] = readings  # of two with one key InfluxDB keeps the later line, as we would
         oldest = self.kept_from()
         if good and not oldest <= min(map(_AT, good)) <= max(map(_AT, good)) <= LATEST_MS:
             bad = [
@@ -155,7 +155,7 @@ class InfluxStore:
         return [_bucket(row, every_ms) for row in rows]
 
     def _attempt(self, readings: Sequence[Reading]) -> str:
-        body = "\n".join(to_line(reading, self._head(reading)) for reading in readings)
+        body = "\n".join(self._lines(readings))
         try:
             with _reachable(except_for=_OURS):
                 answer = self._writer.post_write_with_http_info(
@@ -166,6 +166,13 @@ class InfluxStore:
         except ApiException as error:
             return f"InfluxDB refuses it: {error.message}"
         return ""
+
+    def _lines(self, readings: Sequence[Reading]) -> list[str]:
+        known, lines = self._heads.get, []
+        for reading in readings:
+            head = known((reading.kind, reading.station, reading.sensor)) or self._head(reading)
+            lines.append(to_line(reading, head))
+        return lines
 
     def _head(self, reading: Reading) -> str:
         key = (reading.kind, reading.station, reading.sensor)

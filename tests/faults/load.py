@@ -43,10 +43,11 @@ def stream(seed: int) -> Iterator[Message]:
     yield from _three_weeks()
     crowds, stale = _today(), _stale()
     held: dict[str, Message] = {}
+    broken: set[tuple[str, int]] = set()
     index = 0
     while True:
         for number, station in enumerate(STREAM):
-            yield from _gauge(station, number, index, rng, held)
+            yield from _gauge(station, number, index, rng, held, broken)
         yield from _rest(index, rng)
         for _ in range(2):
             if (crowd := next(crowds, None)) is not None:
@@ -62,9 +63,13 @@ def closing() -> Message:
 
 
 def _gauge(
-    station: str, number: int, index: int, rng: random.Random, held: dict[str, Message]
-) -> Iterator[Message]:
-    """A gauge's reading, and what goes wrong with it."""
+    station: str, number: int, index: int, rng: random.Random, held: dict[str, Message], broken: set[tuple[str, int]]
+) -> Iterator[Message]:  # fmt: skip
+    """A gauge's reading, and what goes wrong with it.
+
+    An instant with a value out of range gets no other one: a store that refuses the first has nothing to be in conflict
+    with, unless both were forwarded together.
+    """
     at = _FIRST_MS + index * SPACING_MS
     level = 60 + 60 * (((index + 3 * number) // _BLOCK) % 4)
     value = level + rng.choice((0, 1, 2, 0.5))
@@ -73,6 +78,7 @@ def _gauge(
         value += 400
     elif chance < 0.006:
         value = 99_999
+        broken.add((station, index))
     one = message(station, value, at, seq=index)
     if (waiting := held.pop(station, None)) is not None:
         yield one  # the younger first: the one that waited is late
@@ -84,9 +90,10 @@ def _gauge(
     fate = rng.random()
     if fate < 0.02:
         yield one
-    elif fate < 0.03:
+    elif fate < 0.03 and (station, index) not in broken:
         yield message(station, value + 3, at, seq=index)
-    elif fate < 0.035 and index > 40:  # another value for an instant long past, then the first one again
+    elif 0.03 <= fate < 0.035 and index > 40 and (station, index - 30) not in broken:
+        # another value for an instant long past, then yet another one
         yield message(station, 7.25, at - 30 * SPACING_MS)
         yield message(station, 7.5, at - 30 * SPACING_MS)
     elif fate < 0.045:

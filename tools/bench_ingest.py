@@ -103,7 +103,7 @@ def _arguments() -> argparse.Namespace:
     add("--rate", type=int, default=5000, help="latency, pressure: readings/s")
     add("--seconds", type=float, default=60.0, help="latency: of a round")
     add("--minutes", type=float, default=10.0, help="pressure: how long InfluxDB is away")
-    add("--limit-mib", type=float, default=1024.0, help="pressure: memory to stay under (docs/operations.md)")
+    add("--limit-mib", type=float, default=512.0, help="pressure: memory to stay under (docs/operations.md)")
     return parser.parse_args()
 
 

@@ -18,7 +18,7 @@ ARGS ?=
 # Under -j too, one step after the other: two pips in one .venv would break it, and the tests want both cores.
 .NOTPARALLEL:
 
-.PHONY: help install demo test test-fast test-faults check format bench-ingest bench-pressure lock clean peers
+.PHONY: help install demo test test-fast test-faults check format evaluate bench-ingest bench-pressure lock clean peers
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -55,6 +55,9 @@ bench-ingest: $(venv)/.dev $(venv)/.pantau ## every figure of ingest beside Tele
 bench-pressure: $(venv)/.dev $(venv)/.pantau ## InfluxDB killed under load for ten minutes (ARGS="--minutes 2")
 	tools/apt-peers
 	INFLUXD="$$(tools/influxd)" $(bin)/python tools/bench_ingest.py --only pressure $(ARGS)
+
+evaluate: $(venv)/.dev $(venv)/.pantau ## every model on the recordings, docs/evaluation.md (ARGS="--only nab")
+	$(bin)/python tools/evaluate.py $(ARGS)
 
 lock: $(venv)/.dev ## resolve again: requirements/*.lock and package-lock.json (ARGS=--upgrade for the newest)
 	tools/lock $(ARGS)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from alerts.news import OPERATORS, Change, News, severities_for
-from alerts.text import Facts, Post, Upstream
+from alerts.text import Expected, Facts, Post, Upstream
+from pantau.alert import FORECAST
 from pantau.city import City
 from pantau.kind import Kind
 from pantau.quality import is_stale
@@ -49,7 +50,9 @@ def facts_of(
         upstream=_upstream(change, city, latest, words) if news in _BETTER and station else (),
         sensor=transition.sensor or record.cause, detector=str(transition.why.get("detector", "")),
         heard_at=city.local(newest.observed_at) if newest else None,
-        advice=city.advice_for(record.hazard, language, after), emergency=city.emergency_number,
+        expected=_expected(change, city) if record.cause == FORECAST else None,
+        advice="" if record.cause == FORECAST and after == 0 else city.advice_for(record.hazard, language, after),
+        emergency=city.emergency_number,
     )  # fmt: skip
 
 
@@ -87,9 +90,23 @@ def _trend(rate: float | None, kind: Kind | None) -> str | None:
     return "rising" if rate > 0 else "falling"
 
 
+def _expected(change: Change, city: City) -> Expected:
+    """What the transition's ``why`` tells of a forecast; an alert's own word is enough to read it, whoever wrote it."""
+    transition = change.transition
+    why = transition.why
+    at, probability = why.get("expected_at"), why.get("probability")
+    instant = round(datetime.fromisoformat(at).timestamp() * 1000) if isinstance(at, str) else None
+    return Expected(
+        at=None if instant is None else city.local(instant),
+        lead_h=None if instant is None else max(0.0, (instant - transition.at) / 3_600_000),
+        probability=probability if isinstance(probability, float | int) else None,
+        ended=str(why.get("ended", "")),
+    )
+
+
 def _onward(change: Change, city: City) -> tuple[Post, ...]:
-    """Posts downstream with a published travel time, nearest first; only river water travels."""
-    if change.record.hazard != "flood":
+    """Posts downstream with a published travel time, nearest first; only river water travels, once it is there."""
+    if change.record.hazard != "flood" or change.record.cause == FORECAST:
         return ()
     at = change.transition.at
     posts = [

@@ -42,6 +42,9 @@ class Phrases(msgspec.Struct, frozen=True, kw_only=True):
         check: what operators do about a jump.
         emergency: {number}.
         passed_on: {role} {channel}.
+        forecast_titles, forecast_heads: by news (``_possible`` without a time), or by how it ended; {what} {level}
+            {before} {was} {about}.
+        about: part of a head, when and how likely, {time} {zone} {hours} {percent}; likely: without a time, {percent}.
     """
 
     language: str
@@ -73,6 +76,10 @@ class Phrases(msgspec.Struct, frozen=True, kw_only=True):
     check: str
     emergency: str
     passed_on: str
+    forecast_titles: dict[str, str]
+    forecast_heads: dict[str, str]
+    about: str
+    likely: str
 
     def title(self, facts: Facts) -> str:
         """One line: what and where."""
@@ -110,13 +117,25 @@ class Phrases(msgspec.Struct, frozen=True, kw_only=True):
         posts = [f"{post.name} {self._span(post)}." for post in facts.onward]
         emergency = self.emergency.format(number=facts.emergency) if facts.emergency else ""
         trend = self._trend(facts)
-        return fit(must, [emergency, f"{_sentence(trend)}." if trend else "", *posts])
+        about = self._about(facts)
+        return fit(
+            must,
+            [
+                f"{_sentence(about.lstrip(', '))}." if about else "",
+                emergency,
+                f"{_sentence(trend)}." if trend else "",
+                *posts,
+            ],
+        )
 
     def undelivered(self, role: str, channel: str) -> str:
         """Why the last resort gets somebody else's notice."""
         return self.passed_on.format(role=role, channel=channel)
 
     def _title(self, facts: Facts) -> str:
+        phrase = self._forecast(self.forecast_titles, facts)
+        if phrase:
+            return self._filled(phrase, facts.place, facts)
         title = self.titles[facts.news].format(
             what=facts.place, level=self._level(facts, facts.after, facts.word)
         )
@@ -125,6 +144,9 @@ class Phrases(msgspec.Struct, frozen=True, kw_only=True):
 
     def _head(self, facts: Facts) -> str:
         place = f"{facts.place} ({facts.river})" if facts.river else facts.place
+        phrase = self._forecast(self.forecast_heads, facts)
+        if phrase:
+            return self._filled(phrase, place, facts)
         subject = self.subjects.get(facts.cause) or self.subjects.get(facts.hazard, "{place}")
         head = self.heads[facts.news]
         if facts.news is News.RAISED and facts.cause in self.subjects:
@@ -136,6 +158,36 @@ class Phrases(msgspec.Struct, frozen=True, kw_only=True):
             before=before,
             was=self.was.format(before=before) if facts.before not in {0, facts.after} else "",
         )
+
+    def _forecast(self, phrases: dict[str, str], facts: Facts) -> str:
+        """The phrase for what happened to a forecast; empty for any other alert."""
+        if facts.expected is None:
+            return ""
+        ended = facts.expected.ended if facts.news is News.CLEARED else ""
+        news = facts.news.value
+        if facts.expected.at is None and f"{news}_possible" in phrases:
+            news = f"{news}_possible"
+        return phrases.get(ended) or phrases.get(news, "")
+
+    def _filled(self, phrase: str, what: str, facts: Facts) -> str:
+        before = self._level(facts, facts.before, facts.word_before)
+        was = self.was.format(before=before) if facts.before not in {0, facts.after} else ""
+        level = self._level(facts, facts.after, facts.word)
+        return _sentence(
+            phrase.format(what=what, level=level, before=before, was=was, about=self._about(facts))
+        )
+
+    def _about(self, facts: Facts) -> str:
+        """When what is forecast is expected, and how likely it is."""
+        expected = facts.expected
+        if expected is None or expected.ended or expected.probability is None:
+            return ""
+        percent = number_text(100 * expected.probability, 0, self.language)
+        if expected.at is None or expected.lead_h is None:
+            return self.likely.format(percent=percent)
+        hours = number_text(expected.lead_h, 1, self.language)
+        time = expected.at.strftime(self.clock)
+        return self.about.format(time=time, zone=facts.zone, hours=hours, percent=percent)
 
     def _level(self, facts: Facts, severity: int, word: str) -> str:
         if facts.siaga:

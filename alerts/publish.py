@@ -46,7 +46,9 @@ def _payload(
 ) -> dict[str, Any]:
     mine = [record for record in still if record.hazard == hazard and area in record.areas]
     if mine:
-        worst = max(mine, key=lambda record: (record.severity, record.changed_at, record.id))
+        worst = max(
+            mine, key=lambda record: (record.severity, not record.forecast, record.changed_at, record.id)
+        )
         return alert_properties(worst, city, exercise=exercise)
     return {
         "state": "normal",

@@ -15,7 +15,19 @@ from alerts.news import News
 from pantau.city import City
 from pantau.registry import find
 
-__all__ = ["EXERCISE", "MAX_AREAS", "SHORT", "Facts", "Post", "Text", "Upstream", "fit", "gsm", "text_for"]
+__all__ = [
+    "EXERCISE",
+    "MAX_AREAS",
+    "SHORT",
+    "Expected",
+    "Facts",
+    "Post",
+    "Text",
+    "Upstream",
+    "fit",
+    "gsm",
+    "text_for",
+]
 
 EXERCISE = "LATIHAN / EXERCISE"
 """Opens everything that is sent in an exercise. In both languages: whoever reads it must understand this much."""
@@ -49,6 +61,22 @@ class Upstream(msgspec.Struct, frozen=True):
     word: str
 
 
+class Expected(msgspec.Struct, frozen=True):
+    """What a forecast says.
+
+    Attributes:
+        at: when the limit is expected to be reached, on the city's clocks; None: some time in the hours ahead.
+        lead_h: hours until then.
+        probability: 0..1, None when it is not known.
+        ended: ``reached``, ``withdrawn`` or ``silent`` (``app.outlooks.ENDS``), empty while it lasts.
+    """
+
+    at: datetime | None = None
+    lead_h: float | None = None
+    probability: float | None = None
+    ended: str = ""
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What a notice tells, without a word of any language (city's own words and names excepted).
 
@@ -66,6 +94,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         areas: names of the areas warned, all of them.
         sensor, detector: of an alert about data.
         heard_at: when the silent sensor was last heard.
+        expected: of a forecast; None: the alert is about what was observed.
         advice, emergency: the city's.
     """
 
@@ -95,6 +124,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     sensor: str = ""
     detector: str = ""
     heard_at: datetime | None = None
+    expected: Expected | None = None
     advice: str = ""
     emergency: str = ""
 

@@ -11,10 +11,12 @@ from alerts.store import commands, tokens
 from alerts.store import tables as alert_tables
 from alerts.store.tables import alerts, out_of_service
 from app.database import unit_of_work
+from ingest.store.forecasts import all_forecasts, forecast_of
 from ingest.store.latest import latest_since
 from ingest.store.sequences import numberings_of
 from ingest.store.tables import latest, scores
 from pantau.city import City
+from pantau.outlook import Outlook
 from pantau.ports import Clock, ReadingStore
 from pantau.reading import Reading
 from pantau.record import AlertRecord, LatestRecord, ScoreRecord, TransitionRecord
@@ -97,6 +99,16 @@ class Board:
         query = select(scores).where(scores.c.station == station).order_by(scores.c.sensor, scores.c.detector)
         with self._reading() as connection:
             return [ScoreRecord(**row) for row in connection.execute(query).mappings()]
+
+    def forecast(self, station: str) -> Outlook | None:
+        """Newest forecast of a station."""
+        with self._reading() as connection:
+            return forecast_of(connection, station)
+
+    def forecasts(self) -> dict[str, Outlook]:
+        """Newest forecast of every station."""
+        with self._reading() as connection:
+            return all_forecasts(connection)
 
     def devices(self, station: str) -> list[Counting]:
         """Sensors of a station that number their messages."""

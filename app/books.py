@@ -15,13 +15,14 @@ from alerts.store import alerts as alert_store
 from alerts.store import commands as command_store
 from alerts.store import outbox
 from alerts.store import service as service_store
-from app.journal import Row, cursor, move_cursor, read
+from app.journal import Row, cursor, move_cursor, tail
 from app.state import sensor_key
 from app.states import States
 from app.step import LEVEL
 from app.sweep import Sweep
 from ingest import refused as refused_store
 from ingest.decode import Refused
+from ingest.store.forecasts import upsert_forecasts
 from ingest.store.latest import latest_since, upsert_latest, upsert_scores
 from ingest.store.tables import slow_states
 from ingest.store.upsert import upsert
@@ -71,14 +72,12 @@ class Books:
         self.sweep.clear()
         for record in latest_since(connection, -1):
             self._know(record)
-        pos = cursor(connection, "latest")
-        while rows := list(read(connection, pos)):
-            for pos, _, row in rows:  # noqa: B007 - the last one is where the next page begins
-                for revision in row.revisions:
-                    reading = self.sweep.get(sensor_key(revision.station, revision.sensor))
-                    if reading is not None and reading.observed_at == revision.observed_at:
-                        reading.flag, reading.reason = revision.flag, revision.reason
-                self._note(row)
+        for _, _, row in tail(connection, cursor(connection, "latest")):
+            for revision in row.revisions:
+                reading = self.sweep.get(sensor_key(revision.station, revision.sensor))
+                if reading is not None and reading.observed_at == revision.observed_at:
+                    reading.flag, reading.reason = revision.flag, revision.reason
+            self._note(row)
 
     def write(
         self, connection: Connection, row: Row, refused: Sequence[Refused], events: Sequence[Event], states: States,
@@ -91,7 +90,7 @@ class Books:
         self._note(row)
         transitions = [event for event in events if isinstance(event, Transition)]
         records = self._eventful(row, events, transitions, states, pos)
-        piece = self.sweep.take(pos)
+        piece = self.sweep.take(pos, at_leisure=row.empty)
         records += [self._record(key, reading, states, pos) for key, reading in piece.items()]
         upsert_latest(connection, [record for record in records if record.station in self.city.stations])
         upto = self.sweep.written() if piece else pos if self.sweep.idle else None
@@ -101,6 +100,8 @@ class Books:
             reached(Point.LATEST_WRITTEN)
         if row.scores:
             upsert_scores(connection, [_score_record(score, pos) for score in row.scores])
+            outlooks = {each.station: each.outlook for each in row.scores if each.outlook and not each.shadow}
+            upsert_forecasts(connection, outlooks, pos)
         if transitions:
             told = alert_store.apply(connection, transitions, self.city, pos)
             reached(Point.TRANSITIONS_WRITTEN)

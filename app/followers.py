@@ -253,10 +253,11 @@ class SlowFollower:
             upto = journal.cursor(connection, "slow")
             if self._sequences is not None:
                 self._sequences.restore(connection, upto)
-            while rows := [found for found in journal.read(connection, self._pos) if found[0] <= upto]:
-                for pos, now, row in rows:
-                    self._judge(row, now)
-                    self._pos = pos
+            for pos, now, row in journal.tail(connection, self._pos):
+                if pos > upto:
+                    break
+                self._judge(row, now)
+                self._pos = pos
 
     def turn(self, now: int, listening_since: int, *, save: bool, limit: int = 50) -> SlowResult | None:
         """Judge up to ``limit`` new batches and the silence since; None when there is nothing to hand back."""

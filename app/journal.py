@@ -11,11 +11,24 @@ from ingest.store.tables import cursors, journal
 from pantau.event import Command, FlagRevised, Gone, Score, Tick
 from pantau.reading import Flag, Reading
 
-__all__ = ["Entry", "Recent", "Row", "append", "cursor", "forget", "last_pos", "move_cursor", "read", "size"]
+__all__ = [
+    "Entry",
+    "Recent",
+    "Row",
+    "append",
+    "cursor",
+    "forget",
+    "last_pos",
+    "move_cursor",
+    "read",
+    "size",
+    "tail",
+]
 
 
 _FAIL = int(Flag.FAIL)
 _MOST_READINGS = 50_000
+_PAGE = 20
 
 
 class Row(msgspec.Struct, array_like=True):
@@ -126,6 +139,16 @@ def read(connection: Connection, after: int, limit: int = 200) -> Iterator[Entry
     query = select(journal.c.pos, journal.c.now, journal.c.body).where(journal.c.pos > after)
     for pos, now, body in connection.execute(query.order_by(journal.c.pos).limit(limit)):
         yield pos, now, _decoder.decode(body)
+
+
+def tail(connection: Connection, after: int) -> Iterator[Entry]:
+    """Every batch after a position, oldest first, few of them in memory at once: there may be a million readings."""
+    pos, before = after, -1
+    while pos != before:
+        before = pos
+        for entry in read(connection, pos, _PAGE):
+            pos = entry[0]
+            yield entry
 
 
 def last_pos(connection: Connection) -> int:

@@ -106,6 +106,7 @@ def _mark_wrong(
     elif past.accepted_at == command.observed_at:
         past.accepted_at, past.accepted = past.older_at, past.older
         past.at, past.value = past.older_at, past.older
+        past.watched = 0
     occasion = Occasion(at=command.observed_at, now=now, sensor=command.sensor, value=command.value, by=command.by,
                         wrong=True, why={"note": command.note} if command.note else {})  # fmt: skip
     for voice, rung in sensor.rungs.items():

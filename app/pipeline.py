@@ -93,6 +93,11 @@ class Pipeline:
         self._torn = False
         self._restored = False
 
+    @property
+    def sweeping(self) -> bool:
+        """Whether latest values or snapshots are being written piece by piece."""
+        return self.books.sweep.under_way or self.states.sweep.under_way
+
     def restore(self) -> None:
         """Bring the states to what the last commit left; call before the first batch and after a failed commit.
 
@@ -122,9 +127,10 @@ class Pipeline:
             ticks=self.states.due_ticks(now, self.listening_since), commands=inputs.commands, readings=inputs.readings,
             scores=inputs.scores, listening_since=self.listening_since, gone=inputs.gone,
         )  # fmt: skip
-        sweeping = self.books.sweep.due or self.states.sweep.due
+        leisure = row.empty
+        sweeping = self.books.sweep.due(at_leisure=leisure) or self.states.sweep.due(at_leisure=leisure)
         learnt = self.decoder.dump_changed()
-        if row.empty and not inputs.refused and not inputs.slow_pos and not sweeping and not learnt:
+        if leisure and not inputs.refused and not inputs.slow_pos and not sweeping and not learnt:
             return []
         events: list[Event] = []
         self._torn = True
@@ -207,7 +213,7 @@ class Pipeline:
             journal.move_cursor(connection, "slow", inputs.slow_pos)
         if inputs.slow_states or inputs.slow_saved:
             self.books.write_slow_states(connection, inputs.slow_states, inputs.slow_pos, inputs.slow_saved)
-        saved = self.states.save(connection, pos)
+        saved = self.states.save(connection, pos, at_leisure=row.empty)
         if saved:
             reached(Point.SNAPSHOT_WRITTEN)
         reached(Point.BEFORE_COMMIT)

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterable
+from itertools import takewhile
 
 from sqlalchemy import Connection
 
@@ -44,10 +45,8 @@ class SequenceFollower:
         with self._lock:
             self._sequences = load_sequences(connection)
             self._pos = journal.cursor(connection, CURSOR)
-        while rows := list(journal.read(connection, self._pos)):
-            self.note(row for row in rows if upto is None or row[0] <= upto)
-            if upto is not None and rows[-1][0] >= upto:
-                return
+        tail = journal.tail(connection, self._pos)
+        self.note(tail if upto is None else takewhile(lambda entry: entry[0] <= upto, tail))
 
     def note(self, rows: Iterable[tuple[int, int, Row]]) -> None:
         """Count batches as ``journal.read`` gives them; one that was counted before changes nothing."""

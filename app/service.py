@@ -30,6 +30,8 @@ __all__ = ["FastLane", "Threads", "follow", "slow_loop"]
 _log = structlog.get_logger("pantau.service")
 
 _IDLE_S = 0.05
+_SWEEPING_S = 0.005
+"""Nothing comes, but latest values or snapshots are being written: the next piece may follow at once."""
 _SETTLE_S, _LONG_SETTLE_S, _MANY = 0.004, 0.02, 1_000
 """A batch gathers for so long: shortly, for an alert waits with it; longer after a large one, for a commit costs."""
 _SLOW_IDLE_S = 0.2
@@ -139,7 +141,8 @@ class FastLane:
         if self.full:
             self.stop.wait(_IDLE_S)
             return []
-        messages = self.receiver.take(_IDLE_S, _LONG_SETTLE_S if self._busy else _SETTLE_S)
+        idle_s = _SWEEPING_S if self.pipeline.sweeping else _IDLE_S
+        messages = self.receiver.take(idle_s, _LONG_SETTLE_S if self._busy else _SETTLE_S)
         self._busy = len(messages) >= _MANY
         return messages
 

@@ -92,14 +92,15 @@ class States:
         """The earliest timer."""
         return self._timers[0][0] if self._timers else None
 
-    def save(self, connection: Connection, pos: int) -> int:
+    def save(self, connection: Connection, pos: int, *, at_leisure: bool = False) -> int:
         """Snapshot some of the groups that changed, when it is time for it; returns how many.
 
         Args:
             pos: of the batch that was stepped last.
+            at_leisure: the present batch brings nothing to judge.
         """
         self.sweep.fresh.update(dict.fromkeys(self._touched, True))
-        piece = self.sweep.take(pos)
+        piece = self.sweep.take(pos, at_leisure=at_leisure)
         if not piece:
             return 0
         rows = [
@@ -131,12 +132,8 @@ class States:
             self._states[key], covered[key] = state, at
         reached(Point.SNAPSHOTS_READ)
         pos, latest = journal.cursor(connection, "snapshot"), 0
-        while True:
-            rows = list(journal.read(connection, pos))
-            if not rows:
-                break
-            for pos, latest, row in rows:
-                self.step(self._uncovered(row, pos, covered), latest, [])
+        for at, latest, row in journal.tail(connection, pos):
+            self.step(self._uncovered(row, at, covered), latest, [])
         self._adopt(alert_store.open_alerts(connection))
         self.sweep.fresh.update(dict.fromkeys(self._touched, True))
         self._touched.update(self._states)

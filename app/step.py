@@ -11,9 +11,10 @@ from math import inf
 import msgspec
 
 from app.operator import apply_command
+from app.outlooks import forecast_why
 from app.state import GroupState, SensorState, sensor_key
 from models.detector import Calm, Detector, Sample
-from pantau.alert import AlertKey, AlertState, Occasion, note, operate, update
+from pantau.alert import FORECAST, AlertKey, AlertState, Occasion, note, operate, update
 from pantau.city import City
 from pantau.event import Command, Event, FlagRevised, Score, Tick, Transition
 from pantau.kind import Kind
@@ -53,6 +54,7 @@ class Context(msgspec.Struct):
     fast: tuple[tuple[Detector, AlertKey], ...]
     quiet_rise: float = inf
     ladder: Ladder | None = None
+    ladder_source: str = ""
     edge: float = inf
     ladder_from: int = 0
     ladder_to: int = 0
@@ -119,12 +121,12 @@ class Step:
             ):
                 self._voices(state, sensor, context, reading, now, events, pending=False)
             return Fate.STEPPED
-        pending, gap, revision = judge(past, reading, context.limits)
-        if revision is not None:
-            events.append(
-                FlagRevised(reading.station, reading.kind, reading.sensor, revision.observed_at, revision.value,
-                            revision.received_at, revision.flag, revision.reason)
-            )  # fmt: skip
+        pending, gap, revisions = judge(past, reading, context.limits)
+        events.extend(
+            FlagRevised(reading.station, reading.kind, reading.sensor, revision.observed_at, revision.value,
+                        revision.received_at, revision.flag, revision.reason)
+            for revision in revisions
+        )  # fmt: skip
         if reading.flag == Flag.FAIL:
             return Fate.STEPPED
         if gap:
@@ -143,15 +145,23 @@ class Step:
             sensor_key(score.station, score.sensor), SensorState(score.station, score.sensor)
         )
         rung = sensor.rungs.setdefault(detector.name, Rung())
+        before = rung.severity
         if rung.climb(detector.ladder, score.score, score.at, pending=False):
-            why = {
+            why: dict[str, object] = {
                 "detector": score.detector,
                 "version": score.version,
                 "score": score.score,
                 "reason": score.reason,
             }
+            late = False
+            station = self.city.stations.get(score.station)
+            if key.cause == FORECAST and station is not None:
+                why |= forecast_why(score, before, rung.severity, self.ladder(score.station, score.at))
+                late = score.outlook is not None and is_stale(
+                    score.at, now - self._slack_ms, station.cadence_ms
+                )
             occasion = Occasion(
-                at=score.at, now=now, sensor=score.sensor, value=score.value, why=why,
+                at=score.at, now=now, sensor=score.sensor, value=score.value, why=why, late=late,
                 out_of_service=key.station in state.out_of_service,
             )  # fmt: skip
             self.settle(state, key, occasion, events)
@@ -253,9 +263,7 @@ class Step:
             if (value >= context.edge or rung.severity or rung.tentative) and rung.climb(
                 ladder, value, at, pending=pending
             ):
-                occasion = self._occasion(
-                    state, context, reading, now, _level_why(ladder, reading, context.kind)
-                )
+                occasion = self._occasion(state, context, reading, now, _level_why(context, ladder, reading))
                 self.settle(state, context.level, occasion, events)
         for detector, key in context.fast:
             score = self._fast_score(detector, sensor, context, reading, pending=pending)
@@ -299,7 +307,8 @@ class Step:
     def _holds(self, sensor: SensorState, alert: AlertState) -> bool:
         """Whether the sensor's newest reading stands for the alert itself, and not only the hold before a fall."""
         return any(
-            max(rung.severity, rung.tentative) >= alert.severity and rung.since[alert.severity - 1] is None
+            max(rung.severity, rung.tentative) >= alert.severity
+            and (rung.since is None or rung.since[alert.severity - 1] is None)
             for voice, rung in sensor.rungs.items()
             if self.voice_key(voice, sensor) == alert.key
         )
@@ -340,6 +349,7 @@ class Step:
         context.ladder, context.ladder_from, context.ladder_to, context.edge = None, 0, 1 << 62, inf
         for dated in self.city.ladders.get(context.station.id, ()):
             if dated.valid_from <= at < dated.valid_to:
+                context.ladder_source = dated.source
                 context.ladder, context.ladder_from, context.ladder_to = (
                     dated.ladder,
                     dated.valid_from,
@@ -382,10 +392,12 @@ def _keep_silent(alert: AlertState, transitions: Iterable[Transition]) -> None:
             transition.late = True
 
 
-def _level_why(ladder: Ladder, reading: Reading, kind: Kind) -> dict[str, object]:
-    return {
+def _level_why(context: Context, ladder: Ladder, reading: Reading) -> dict[str, object]:
+    # Of a crowd zone's limits the stricter counts, area or capacity: a person has to be told which.
+    crowd = {"reason": context.ladder_source} if context.station.hazard == "density" else {}
+    return crowd | {
         "limits": list(ladder.limits),
-        "unit": kind.unit,
+        "unit": context.kind.unit,
         "boundary": ">" if ladder.strict else ">=",
         "deadband": ladder.deadband,
         "hold_min": ladder.hold_ms / 60_000,

@@ -14,8 +14,8 @@ __all__ = ["Sweep"]
 
 T = TypeVar("T")
 
-_SHARE = 0.05
-"""Of the fast lane's time, at most."""
+_SHARE = 0.1
+"""Of the fast lane's time, at most, while it has something to judge."""
 _PIECE_S = 0.005
 """A piece is made as large as fits into this."""
 _FEWEST = 100
@@ -64,20 +64,27 @@ class Sweep(Generic[T]):
         return not (self.fresh or self._swept)
 
     @property
-    def due(self) -> bool:
-        """Whether a piece should be written now."""
+    def under_way(self) -> bool:
+        """Whether a sweep has begun that is not at its end."""
+        return bool(self._swept)
+
+    def due(self, *, at_leisure: bool = False) -> bool:
+        """Whether a piece should be written now; at leisure nobody waits, and a sweep under way goes on at once."""
         if self.idle or self.every_s == inf:
             return False
+        if self._swept and at_leisure:
+            return True
         now = self._monotonic()
         return now >= self._next_at and (bool(self._swept) or now - self._begun_at >= self.every_s)
 
-    def take(self, pos: int) -> dict[str, T]:
+    def take(self, pos: int, *, at_leisure: bool = False) -> dict[str, T]:
         """The next piece, when one is due.
 
         Args:
             pos: journal position of the present batch, whose changes are noted already.
+            at_leisure: the batch brings nothing to judge.
         """
-        if not self.due:
+        if not self.due(at_leisure=at_leisure):
             return {}
         started = self._monotonic()
         if not self._swept:

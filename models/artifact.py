@@ -1,195 +1,282 @@
 """Artifacts: a trained model and its card go to a folder, and come back only when both are what they say.
 
-``PANTAU_DATA/models/<kind>/<version>/`` holds ``model.skops`` and ``card.json``; ``<kind>/CURRENT`` names the version
-that is live. Promotion is this one file, so it is explicit and can be undone by hand.
+A **shelf** holds all versions of one model: a family (what sort of model it is) and a name (of what it is one)::
+
+    PANTAU_DATA/models/<family>/<name>/
+        CURRENT                version that is live; no such file: none is
+        CHALLENGER             version that runs beside it in shadow: its scores are shown and open nothing
+        HISTORY.jsonl          who promoted, took back or tried which version, when and why
+        <version>/model.skops  the model (or model.json), never pickle
+        <version>/card.json    what it is, for machines: data hash, features, metrics, SHA-256 of the model
+        <version>/card.md      the same for people
+
+Families: ``forest`` by kind (``forest/water_level``), ``forecast`` by station (``forecast/118``). A detector asks
+``models.loaded`` for the live models of its family: it reads each shelf, says what cannot be used and goes on without.
+This module knows bytes and cards only; ``models.families`` knows how each family's bytes become a model.
 """
 
 import hashlib
+import os
 import re
-import zipfile
-from importlib.metadata import version as version_of
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
 
 import msgspec
 
-from models import features
+from models.card import Card, Note, Step, Stored
 from pantau.errors import ConfigError
 
-__all__ = ["Artifact", "Card", "Estimator", "current", "load", "promote", "save", "versions"]
+__all__ = ["FAMILIES", "Shelf", "shelves"]
 
-TRUSTED = frozenset({"sklearn.tree._tree.Tree"})
-"""Types a model file may hold beyond those skops knows to be harmless. Each was looked at; a new one is a decision."""
+FAMILIES = ("forecast", "forest")
+"""Every sort of model there is; ``models.families`` opens them."""
+CURRENT, CHALLENGER, HISTORY = "CURRENT", "CHALLENGER", "HISTORY.jsonl"
 _VERSION = re.compile(r"[0-9a-f]{12}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_RESTORE = "restore the folder or train again"
 
 
-class Estimator(Protocol):
-    """What a model can do, in scikit-learn's words."""
-
-    def score_samples(self, rows: Any, /) -> Any:
-        """How ordinary each row is: the lower, the stranger."""
-        ...
-
-
-class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model is; ``card.json``.
+class Shelf(msgspec.Struct, frozen=True):
+    """All versions of one model.
 
     Attributes:
-        version: hash of data, features and parameters: the same training gives the same version.
-        data: SHA-256 of the readings it learnt from and was tried on.
-        start, end: their period, ms since 1970 UTC.
-        stations: readings per station.
-        params: of the estimator.
-        quantiles: of the raw score on the training readings; they turn it into 0..1.
-        metrics: what the last fifth of the readings, not learnt from, gave.
-        libraries: versions it was made with.
-        model_sha256: of ``model.skops``.
+        folder: ``PANTAU_DATA/models``.
+        family: one of ``FAMILIES``.
+        name: a kind or a station's id.
     """
 
-    version: str
-    kind: str
-    estimator: str
-    features: tuple[str, ...]
-    data: str
-    start: int
-    end: int
-    stations: dict[str, int]
-    params: dict[str, Any]
-    quantiles: dict[str, float]
-    metrics: dict[str, float]
-    libraries: dict[str, str]
-    model_sha256: str = ""
+    folder: Path
+    family: str
+    name: str
+
+    @property
+    def path(self) -> Path:
+        """Its own folder.
+
+        Raises:
+            ConfigError: family or name cannot be one.
+        """
+        if self.family not in FAMILIES or not _NAME.fullmatch(self.name):
+            raise ConfigError(
+                f"no model can be called {self.family}/{self.name}; expected <family>/<name> with a family of "
+                f"{', '.join(FAMILIES)} and a kind or a station's id as name"
+            )
+        return self.folder / self.family / self.name
+
+    def versions(self) -> list[str]:
+        """Versions that have a card, in alphabetical order."""
+        return sorted(card.parent.name for card in self.path.glob("*/card.json"))
+
+    def current(self) -> str | None:
+        """The live version, None when none is.
+
+        Raises:
+            ConfigError: ``CURRENT`` holds something that is no version.
+        """
+        return self._named(CURRENT)
+
+    def challenger(self) -> str | None:
+        """The version that runs in shadow, None when none does.
+
+        Raises:
+            ConfigError: ``CHALLENGER`` holds something that is no version.
+        """
+        return self._named(CHALLENGER)
+
+    def save(self, card: Card, body: bytes, text: str) -> Path:
+        """Write a version; returns its folder.
+
+        A version that is there and whole is left as it is: it is the same training. The card is written last, and a
+        folder without a card is no version, so whoever is stopped on the way leaves nothing that could be taken.
+
+        Args:
+            card: the shelf's, with the version's name; its SHA-256 is filled in here.
+            body: of the model's file.
+            text: ``card.md``.
+        """
+        target = self.path / card.version
+        try:
+            self.load(card.version)
+        except ConfigError:
+            target.mkdir(parents=True, exist_ok=True)
+            (target / "card.json").unlink(missing_ok=True)
+            _write(target / f"model.{card.format}", body)
+            _write(target / "card.md", text.encode())
+            whole = msgspec.structs.replace(card, model_sha256=hashlib.sha256(body).hexdigest())
+            _write(target / "card.json", msgspec.json.format(msgspec.json.encode(whole), indent=2) + b"\n")
+        return target
+
+    def card(self, version: str) -> Card:
+        """The card of a version; the model's file is not looked at.
+
+        Raises:
+            ConfigError: it is not there, or is not this version's.
+        """
+        if version not in self.versions():
+            known = ", ".join(self.versions()) or "none"
+            raise ConfigError(f"{self.path}: no version {version!r}; there is: {known}")
+        path = self.path / version / "card.json"
+        try:
+            card = msgspec.json.decode(_read(path), type=Card)
+        except msgspec.MsgspecError as error:
+            raise ConfigError(f"{path}: is not a card ({error}); {_RESTORE}") from None
+        if (card.family, card.name, card.version) != (self.family, self.name, version):
+            raise ConfigError(
+                f"{path}: is of {card.family}/{card.name}/{card.version}, expected "
+                f"{self.family}/{self.name}/{version}; {_RESTORE}"
+            )
+        if card.format not in {"json", "skops"}:
+            raise ConfigError(f"{path}: format is {card.format!r}, expected json or skops; {_RESTORE}")
+        return card
+
+    def load(self, version: str) -> Stored:
+        """Read a version and check that card and model belong together.
+
+        Raises:
+            ConfigError: what is wrong and what to do.
+        """
+        card, path = self.card(version), self.path / version
+        stored = Stored(card, _read(path / f"model.{card.format}"), path)
+        found = hashlib.sha256(stored.body).hexdigest()
+        if found != card.model_sha256:
+            raise ConfigError(
+                f"{path}/model.{card.format}: SHA-256 is {found}, the card says {card.model_sha256}; {stored.again}"
+            )
+        return stored
+
+    def promote(self, version: str, check: Callable[[Stored], object], note: Note) -> None:
+        """Make a version the live one; a challenger of the same version ends, for it has won.
+
+        Args:
+            check: opens the model once, to see that it can be used (``models.families.opened``).
+
+        Raises:
+            ConfigError: there is no such version, or it cannot be used; nothing was changed.
+        """
+        check(self.load(version))
+        if self._safe(CURRENT) != version:
+            self._turn(CURRENT, "promoted", version, note)
+        if self._safe(CHALLENGER) == version:
+            self.unshadow(note)
+
+    def rollback(self, check: Callable[[Stored], object], note: Note) -> str:
+        """Make the version live that was so before the present one; returns it. Again goes one further back.
+
+        Raises:
+            ConfigError: there was none before, or it cannot be used any more; nothing was changed.
+        """
+        past = self._past()
+        if len(past) < 2:
+            known = ", ".join(self.versions()) or "none"
+            raise ConfigError(
+                f"{self.path}: no version was live before the present one, nothing to go back to; there is: {known} "
+                "(`pantau model promote` takes any of them)"
+            )
+        check(self.load(past[-2]))
+        self._turn(CURRENT, "rolled_back", past[-2], note)
+        return past[-2]
+
+    def shadow(self, version: str, check: Callable[[Stored], object], note: Note) -> None:
+        """Let a version run beside the live one in shadow.
+
+        Raises:
+            ConfigError: there is no such version, it cannot be used, or it is the live one.
+        """
+        check(self.load(version))
+        if version == self._safe(CURRENT):
+            raise ConfigError(f"{self.path}: {version} is live; only another version can run beside it")
+        if self._safe(CHALLENGER) != version:
+            self._turn(CHALLENGER, "shadowed", version, note)
+
+    def unshadow(self, note: Note) -> str | None:
+        """End the challenger; returns its version, None when there was none."""
+        version = self._safe(CHALLENGER)
+        if (self.path / CHALLENGER).exists():
+            self._remember(Step(note.at, "unshadowed", version or "", "", note.by, note.why))
+            (self.path / CHALLENGER).unlink()
+        return version
+
+    def history(self) -> list[Step]:
+        """What was done to the shelf, oldest first; lines that cannot be read are passed over."""
+        path = self.path / HISTORY
+        steps = []
+        for line in path.read_bytes().splitlines() if path.is_file() else ():
+            try:
+                steps.append(msgspec.json.decode(line, type=Step))
+            except msgspec.MsgspecError:
+                continue  # the machine stopped while it was written: what it says did not happen
+        return steps
+
+    def _past(self) -> list[str]:
+        """Versions that were live, the present one last, those left by a roll-back removed."""
+        past: list[str] = []
+        for step in self.history():
+            if step.what == "promoted":
+                past.append(step.version)
+            elif step.what == "rolled_back" and step.version in past:
+                past = past[: len(past) - past[::-1].index(step.version)]
+        live = self._safe(CURRENT)
+        if live is None:
+            return [*past, ""]  # CURRENT is gone or spoilt: the last one known is the one to go back to
+        if live in past:  # a promotion that is noted but did not happen lies behind it
+            return past[: len(past) - past[::-1].index(live)]
+        return [*past, live]  # written by hand
+
+    def _named(self, file: str) -> str | None:
+        path = self.path / file
+        if not path.is_file():
+            return None
+        version = _read(path).decode("ascii", "replace").strip()
+        if not _VERSION.fullmatch(version):
+            known = ", ".join(self.versions()) or "none"
+            raise ConfigError(f"{path}: {version!r} is no version; expected one of: {known}")
+        return version
+
+    def _safe(self, file: str) -> str | None:
+        try:
+            return self._named(file)
+        except ConfigError:
+            return None
+
+    def _turn(self, file: str, what: str, version: str, note: Note) -> None:
+        """History first: a version that is live is always in it, so that there is a way back."""
+        self._remember(Step(note.at, what, version, self._safe(file) or "", note.by, note.why))
+        _write(self.path / file, f"{version}\n".encode())
+
+    def _remember(self, step: Step) -> None:
+        path = self.path / HISTORY
+        torn = path.is_file() and not path.read_bytes().endswith(b"\n") and path.stat().st_size > 0
+        with path.open("ab") as lines:
+            lines.write((b"\n" if torn else b"") + msgspec.json.encode(step) + b"\n")
+            lines.flush()
+            os.fsync(lines.fileno())
 
 
-class Artifact(msgspec.Struct, frozen=True):
-    """A card with its model."""
+def shelves(folder: Path, family: str = "") -> Iterator[Shelf]:
+    """Shelves that hold something, in order of family and name.
 
-    card: Card
-    model: Estimator
-
-
-def save(artifact: Artifact, folder: Path) -> Path:
-    """Write an artifact below ``folder`` (``PANTAU_DATA/models``); returns its own folder.
-
-    The card is written last and whole: a folder without a card is no artifact.
+    Args:
+        folder: ``PANTAU_DATA/models``.
+        family: only this one; empty: all.
     """
-    from skops import io  # noqa: PLC0415 - half a second of imports that only those with an artifact pay
-
-    target = folder / artifact.card.kind / artifact.card.version
-    target.mkdir(parents=True, exist_ok=True)
-    body = io.dumps(artifact.model, compression=zipfile.ZIP_DEFLATED)
-    _write(target / "model.skops", body)
-    card = msgspec.structs.replace(artifact.card, model_sha256=hashlib.sha256(body).hexdigest())
-    _write(target / "card.json", msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
-    return target
-
-
-def load(folder: Path, kind: str, version: str) -> Artifact:
-    """Read an artifact and check it: card, hash, features, library, types.
-
-    Raises:
-        ConfigError: what is wrong and what to do; the file is never executed, whatever it holds.
-    """
-    path = folder / kind / version
-    card = _card(path / "card.json")
-    again = f"train again with `pantau train --kind {kind}`"
-    if (card.kind, card.version) != (kind, version):
-        raise ConfigError(
-            f"{path}/card.json: is of {card.kind}/{card.version}, expected {kind}/{version}; {again}"
-        )
-    if card.features != features.NAMES:
-        raise ConfigError(
-            f"{path}/card.json: features {card.features}, this release makes {features.NAMES}; {again}"
-        )
-    _check_library(path, card, again)
-    body = _read(path / "model.skops")
-    found = hashlib.sha256(body).hexdigest()
-    if found != card.model_sha256:
-        raise ConfigError(
-            f"{path}/model.skops: SHA-256 is {found}, the card says {card.model_sha256}; {again}"
-        )
-    return Artifact(card, _model(path, body, card, again))
-
-
-def _check_library(path: Path, card: Card, again: str) -> None:
-    """An estimator's inside may change with a minor release, and wrong numbers would be worse than none."""
-    made_with, installed = card.libraries.get("scikit-learn", ""), version_of("scikit-learn")
-    if made_with.split(".")[:2] != installed.split(".")[:2]:
-        raise ConfigError(
-            f"{path}: made with scikit-learn {made_with!r}, installed is {installed!r}; {again}"
-        )
-
-
-def _model(path: Path, body: bytes, card: Card, again: str) -> Estimator:
-    from skops import io  # noqa: PLC0415 - see save
-
-    model: Any = None
-    try:  # the reader of a strange file may raise anything
-        strange = sorted(set(io.get_untrusted_types(data=body)) - TRUSTED)
-        model = io.loads(body, trusted=sorted(TRUSTED)) if not strange else None
-    except Exception as error:
-        raise ConfigError(f"{path}/model.skops: cannot be read ({error}); {again}") from error
-    if strange:
-        raise ConfigError(f"{path}/model.skops: holds types we do not trust: {', '.join(strange)}; {again}")
-    if type(model).__name__ != card.estimator:
-        found = type(model).__name__
-        raise ConfigError(f"{path}/model.skops: is a {found}, the card says {card.estimator}; {again}")
-    estimator: Estimator = model
-    return estimator
-
-
-def versions(folder: Path, kind: str) -> list[str]:
-    """Versions of a kind that have a card, in alphabetical order."""
-    return sorted(card.parent.name for card in (folder / kind).glob("*/card.json"))
-
-
-def current(folder: Path, kind: str) -> str | None:
-    """The promoted version of a kind, None when none is.
-
-    Raises:
-        ConfigError: ``CURRENT`` holds something that is no version.
-    """
-    path = folder / kind / "CURRENT"
-    if not path.is_file():
-        return None
-    version = _read(path).decode("ascii", "replace").strip()
-    if not _VERSION.fullmatch(version):
-        known = ", ".join(versions(folder, kind)) or "none"
-        raise ConfigError(f"{path}: {version!r} is no version; expected one of: {known}")
-    return version
-
-
-def promote(folder: Path, kind: str, version: str) -> None:
-    """Make a version the live one, after it was loaded once to see that it can be.
-
-    Raises:
-        ConfigError: there is no such version, or it cannot be loaded.
-    """
-    if version not in versions(folder, kind):
-        known = ", ".join(versions(folder, kind)) or "none"
-        raise ConfigError(f"{folder / kind}: no version {version!r}; there is: {known}")
-    load(folder, kind, version)
-    _write(folder / kind / "CURRENT", f"{version}\n".encode())
-
-
-def _card(path: Path) -> Card:
-    try:
-        return msgspec.json.decode(_read(path), type=Card)
-    except msgspec.MsgspecError as error:
-        raise ConfigError(f"{path}: is not a card ({error}); restore the folder or train again") from None
+    for word in (family,) if family else FAMILIES:
+        for path in sorted((folder / word).glob("*/")):
+            if path.is_dir() and _NAME.fullmatch(path.name):
+                yield Shelf(folder, word, path.name)
 
 
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be read ({error.strerror}); restore the folder or train again"
-        ) from None
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); {_RESTORE}") from None
 
 
 def _write(path: Path, body: bytes) -> None:
-    """Whole or not at all: a reader never meets half a file."""
+    """Whole or not at all, and on the disk when this returns: a reader never meets half a file."""
     part = path.with_name(f"{path.name}.part")
-    part.write_bytes(body)
+    with part.open("wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
     part.replace(path)

@@ -4,10 +4,12 @@ A detector is one file in ``models/detectors`` with ``DETECTOR = ...``; nothing 
 the future of a series nor its length, minimum or maximum, and the same readings always give the same scores.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+from pantau.city import City
 from pantau.event import Gone, Score
 from pantau.kind import Kind
 from pantau.ladder import Ladder
@@ -15,10 +17,26 @@ from pantau.reading import Reading
 from pantau.station import Station
 from pantau.track import Track
 
-__all__ = ["Calm", "Configurable", "Detector", "DetectorState", "Misses", "Sample"]
+__all__ = [
+    "NOTHING_SAID",
+    "Calm",
+    "Configurable",
+    "Detector",
+    "DetectorState",
+    "Local",
+    "Misses",
+    "Sample",
+]
 
 DetectorState: TypeAlias = Any
 """Whatever a detector's ``start`` makes; only that detector looks into it."""
+
+
+NOTHING_SAID: Mapping[str, Score] = MappingProxyType({})
+
+
+def _nobody(_station: str) -> DetectorState:
+    return None
 
 
 class Sample(NamedTuple):
@@ -26,15 +44,22 @@ class Sample(NamedTuple):
 
     Attributes:
         reading: flagged by quality control; FAIL readings are never passed on.
-        track: accepted values of the last hour, the reading's own included when it was accepted.
+        track: accepted values of the last hour, the reading's own included when it was accepted; empty in the slow
+            lane, where a detector keeps what it needs itself. Not to be changed.
         pending: the reading is a jump that its successor has to confirm.
         state: the detector's own, made by ``start``; changed in place.
+        peers: the same detector's state for another station's main sensor, by the station's id; None where there is
+            none yet. Slow lane only; it is what that station's readings have made of it so far.
+        said: what other slow detectors said of this very reading, by their names, whether it was news or not. Only for
+            a detector with ``last = True``, which is asked after them.
     """
 
     reading: Reading
     track: Track
     pending: bool
     state: DetectorState
+    peers: Callable[[str], DetectorState] = _nobody
+    said: Mapping[str, Score] = NOTHING_SAID
 
 
 @runtime_checkable
@@ -91,13 +116,23 @@ class Detector(Protocol):
 class Configurable(Protocol):
     """A detector that keeps something in the data folder: ``app`` hands it over once, before the first reading.
 
-    Four attributes are optional for every detector: this verb; ``whole_batch = True``, which asks the slow lane for
-    one call with all sensors' samples (otherwise each sensor has its own, so that an error costs only its own state);
-    ``quiet_rise`` and ``is_quiet`` for one of the fast lane; ``miss`` for one of the slow lane.
+    Optional for every detector are: this verb; ``whole_batch = True``, which asks the slow lane for one call with all
+    sensors' samples (otherwise each sensor has its own, so that an error costs only its own state); ``quiet_rise`` and
+    ``is_quiet`` for one of the fast lane; ``of`` and ``miss`` for one of the slow lane, and ``last = True``, which asks
+    it after the others and tells it what they said (``Sample.said``).
     """
 
     def configure(self, data: Path) -> None:
         """Read what is needed; what is missing or broken is logged, never raised."""
+        ...
+
+
+@runtime_checkable
+class Local(Protocol):
+    """A slow detector that knows its city: links, holidays, overlaps, time zone."""
+
+    def of(self, city: City) -> Detector:
+        """A copy of itself for one city; whatever ``configure`` has read stays with it."""
         ...
 
 

@@ -7,16 +7,19 @@ give the same scores, however they are cut into batches.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import structlog
 
-from models.detector import Detector, Misses, Sample
+from models.detector import NOTHING_SAID, Detector, DetectorState, Local, Misses, Sample
 from models.guard import checked
 from models.memory import SELF, Part, Sensor
+from models.metrics import LEFT_OUT
+from models.role import MOST_STATIONS, Role
 from models.timers import Timers
 from pantau.city import City
 from pantau.event import Gone, Score
-from pantau.reading import Reading
+from pantau.reading import MAIN, Reading
 
 __all__ = ["SlowLane"]
 
@@ -33,15 +36,31 @@ class SlowLane:
         city: for stations and kinds.
         detectors: by name; those of the fast lane are left out.
         slack_ms: how long a message may travel on the service's clock without its sensor being called silent.
+        most: stations, the first of the city's list, that every detector follows; of the others only those that are
+            ``everywhere``, which is silence.
 
     Attributes:
         errors: how often each detector raised or broke its contract; ``app`` makes an alert of it.
     """
 
-    def __init__(self, city: City, detectors: Mapping[str, Detector], slack_ms: int = 0) -> None:
+    def __init__(
+        self, city: City, detectors: Mapping[str, Detector], slack_ms: int = 0, most: int = MOST_STATIONS
+    ) -> None:
         self._slack_ms = slack_ms
         self._city = city
-        self._detectors = {name: d for name, d in sorted(detectors.items()) if d.lane == "slow"}
+        self._detectors = {
+            name: d.of(city) if isinstance(d, Local) else d
+            for name, d in sorted(detectors.items(), key=lambda entry: (_is_last(entry[1]), entry[0]))
+            if d.lane == "slow"
+        }
+        self._roles = [Role.of(d, partial(self._peer, name)) for name, d in self._detectors.items()]
+        self._overseen = any(
+            role.last and not role.detector.kinds.isdisjoint(city.kinds) for role in self._roles
+        )
+        self._answers: dict[tuple[Key, int], dict[str, Score]] = {}
+        stations = list(city.stations)
+        self._left_out = frozenset(stations[most:])
+        LEFT_OUT.set(len(self._left_out))
         self._sensors: dict[Key, Sensor] = {}
         self._timers = Timers()
         self._changed: set[Key] = set()
@@ -92,7 +111,7 @@ class SlowLane:
                 self._changed.add(key)
                 with self._guarded(name, [key]):
                     answer = detector.miss(part.state, one)
-                    self._timers.set((*key, name), detector.due(part.state))
+                    self._wait(key, name, part, detector.due(part.state))
                     if answer is not None and part.speaks(detector, answer, self._sensors[key].hold_gap_ms):
                         scores.append(answer)
         return scores
@@ -110,6 +129,8 @@ class SlowLane:
                     [(key, sample) for sample in self._sensors[key].flush()], listening_since
                 )
             else:
+                if (part := self._sensors[key].parts.get(name)) is not None:
+                    part.waits = None  # its timer has just been taken out
                 scores += self._pass_time(key, name, now, listening_since)
         return scores
 
@@ -179,34 +200,74 @@ class SlowLane:
 
     def _judge(self, samples: Sequence[tuple[Key, Sample]], listening_since: int) -> list[Score]:
         """Let every detector that judges their kinds speak about samples."""
-        scores: list[Score] = []
-        for detector in self._detectors.values():
+        told: list[Score] = []
+        self._answers.clear()
+        out = self._left_out
+        for role in self._roles:
+            kinds, everywhere = role.detector.kinds, role.everywhere or not out
             meant = [
-                entry for entry in samples if not detector.kinds or entry[1].reading.kind in detector.kinds
+                entry
+                for entry in samples
+                if (not kinds or entry[1].reading.kind in kinds) and (everywhere or entry[0][0] not in out)
             ]
-            if getattr(detector, "whole_batch", False):
-                scores += self._score(detector, meant)
+            if role.whole:
+                self._ask_all(role, meant, told)
                 continue
             for key, sample in meant:  # one by one: an error costs only this sensor's state
-                heard_at = sample.reading.received_at - self._slack_ms
-                scores += self._pass_time(key, detector.name, heard_at, listening_since)
-                scores += self._score(detector, [(key, sample)])
-        return scores
+                self._ask(role, key, sample, listening_since, told)
+        return told
 
-    def _score(self, detector: Detector, samples: Sequence[tuple[Key, Sample]]) -> list[Score]:
-        """One call of a detector; what it says that is news."""
-        told: list[Score] = []
+    def _ask(self, role: Role, key: Key, sample: Sample, listening_since: int, told: list[Score]) -> None:
+        """What one detector says of one sample; this is what the slow lane costs."""
+        detector, name, reading = role.detector, role.detector.name, sample.reading
+        if role.timed and name in self._sensors[key].parts:
+            told += self._pass_time(key, name, reading.received_at - self._slack_ms, listening_since)
+        try:
+            sensor = self._sensors[key]
+            part = sensor.parts.get(name)
+            if part is None:
+                part = sensor.parts[name] = Part(detector.start(sensor.station, sensor.kind))
+            said = self._answers.get((key, reading.observed_at), NOTHING_SAID) if role.last else NOTHING_SAID
+            asked = Sample(reading, sample.track, sample.pending, part.state, role.peers, said)
+            (answer,) = checked(detector, detector.score((asked,)), 1)
+            if role.timed:
+                self._wait(key, name, part, detector.due(part.state))
+            if answer is not None:
+                self._hear(detector, part, key, reading, answer, told)
+        except Exception as error:  # noqa: BLE001 - any error of a plugin is its own, never the river's
+            self._failed(name, [key], error)
+
+    def _ask_all(self, role: Role, samples: Sequence[tuple[Key, Sample]], told: list[Score]) -> None:
+        """One call of a detector for a whole batch."""
         if not samples:
-            return told
+            return
+        detector = role.detector
         with self._guarded(detector.name, [key for key, _ in samples]):
             parts = [self._part(key, detector) for key, _ in samples]
-            asked = [entry[1]._replace(state=part.state) for entry, part in zip(samples, parts, strict=True)]
+            asked = [
+                entry[1]._replace(state=part.state, peers=role.peers)
+                for entry, part in zip(samples, parts, strict=True)
+            ]
             answers = checked(detector, detector.score(asked), len(asked))
-            for answer, part, (key, _) in zip(answers, parts, samples, strict=True):
-                self._timers.set((*key, detector.name), detector.due(part.state))
-                if answer is not None and part.speaks(detector, answer, self._sensors[key].hold_gap_ms):
-                    told.append(answer)
-        return told
+            for answer, part, (key, sample) in zip(answers, parts, samples, strict=True):
+                self._wait(key, detector.name, part, detector.due(part.state))
+                if answer is not None:
+                    self._hear(detector, part, key, sample.reading, answer, told)
+
+    def _hear(
+        self, detector: Detector, part: Part, key: Key, reading: Reading, answer: Score, told: list[Score]
+    ) -> None:
+        """Note an answer, and tell it if it is news."""
+        if self._overseen:
+            self._answers.setdefault((key, reading.observed_at), {})[detector.name] = answer
+        if part.speaks(detector, answer, self._sensors[key].hold_gap_ms):
+            told.append(answer)
+
+    def _wait(self, key: Key, name: str, part: Part, due: int | None) -> None:
+        """Set a detector's timer, if it is to be moved."""
+        if due != part.waits:
+            part.waits = due
+            self._timers.set((*key, name), due)
 
     def _pass_time(self, key: Key, name: str, now: int, listening_since: int) -> list[Score]:
         """Call ``tick`` when the detector wants it by now; what it says that is news."""
@@ -225,7 +286,7 @@ class SlowLane:
                 due = detector.due(part.state)
                 if due is not None and due <= now:  # it is still waiting: asked again one cadence later
                     due = now + sensor.station.cadence_ms
-            self._timers.set((*key, name), due)
+            self._wait(key, name, part, due)
         return told
 
     def _part(self, key: Key, detector: Detector) -> Part:
@@ -235,12 +296,17 @@ class SlowLane:
             part = sensor.parts[detector.name] = Part(detector.start(sensor.station, sensor.kind))
         return part
 
+    def _peer(self, name: str, station: str) -> DetectorState:
+        sensor = self._sensors.get((station, MAIN))
+        part = None if sensor is None else sensor.parts.get(name)
+        return None if part is None else part.state
+
     def _load(self, key: Key, name: str, version: str, body: bytes) -> bool:
         sensor, detector = self._sensors[key], self._detectors[name]
         with self._guarded(name, [key]):
             part = Part.load(detector, version, body, sensor)
             if part is not None:
-                self._timers.set((*key, name), detector.due(part.state))
+                self._wait(key, name, part, detector.due(part.state))
                 sensor.parts[name] = part
         return name in sensor.parts
 
@@ -250,10 +316,18 @@ class SlowLane:
         try:
             yield
         except Exception as error:  # noqa: BLE001 - (see above)
-            self.errors[name] += 1
-            for key in keys:
-                self._sensors[key].parts.pop(name, None)
-                self._timers.set((*key, name), None)
-            count = self.errors[name]
-            if count & (count - 1) == 0:  # the 1st, 2nd, 4th, 8th ... time: not 5,000 lines a second
-                _log.error("detector raised", detector=name, sensors=keys[:3], count=count, exc_info=error)
+            self._failed(name, keys, error)
+
+    def _failed(self, name: str, keys: Sequence[Key], error: Exception) -> None:
+        self.errors[name] += 1
+        for key in keys:
+            self._sensors[key].parts.pop(name, None)
+            self._timers.set((*key, name), None)
+        count = self.errors[name]
+        if count & (count - 1) == 0:  # the 1st, 2nd, 4th, 8th ... time: not 5,000 lines a second
+            _log.error("detector raised", detector=name, sensors=keys[:3], count=count, exc_info=error)
+
+
+def _is_last(detector: Detector) -> bool:
+    """Whether it is asked after the others, because it watches what they say."""
+    return bool(getattr(detector, "last", False))

@@ -15,8 +15,8 @@ __all__ = ["SELF", "Part", "Sensor"]
 SELF = "lane"
 """Where rows have a detector's name, the lane's own row has this one."""
 _VERSION = "1"
-_GAP_CADENCES = 3
-"""As in quality control: what follows a longer silence starts a track afresh."""
+_NO_TRACK = Track()
+"""The slow lane keeps no track: a hundred thousand of them would be a quarter of all memory."""
 _HOLD_CADENCES = 2
 """Less than the alert machine's three, so that a voice never stops before its alert was lowered."""
 
@@ -26,7 +26,6 @@ class _Past(msgspec.Struct, array_like=True):
 
     at: int = 0
     judged_at: int = 0
-    track: Track = msgspec.field(default_factory=Track)
     held: Reading | None = None
     held_pending: bool = False
 
@@ -42,18 +41,21 @@ class Part:
     Attributes:
         state: the detector's own.
         voice: what was told last.
+        waits: when its timer is due, ms; None without one.
     """
 
-    __slots__ = ("_kept", "state", "voice")
+    __slots__ = ("_kept", "state", "voice", "waits")
 
     def __init__(self, state: DetectorState, voice: Voice | None = None) -> None:
         self.state = state
         self.voice = voice or Voice()
+        self.waits: int | None = None
         self._kept = 0
 
     def speaks(self, detector: Detector, answer: Score, gap_ms: int) -> bool:
-        """Whether the answer is news."""
-        return self.voice.speaks(detector.ladder, answer.score, answer.at, gap_ms=gap_ms)
+        """Whether the answer is news; an outlook always is."""
+        news = self.voice.speaks(detector.ladder, answer.score, answer.at, gap_ms=gap_ms)
+        return news or answer.outlook is not None
 
     def dump_changed(self, detector: Detector) -> list[bytes]:
         """The body to keep, none when it is the one kept last."""
@@ -87,7 +89,7 @@ class Sensor:
         parts: by detector.
     """
 
-    __slots__ = ("_gap_ms", "_kept", "_past", "_spacing_ms", "hold_gap_ms", "kind", "parts", "station")
+    __slots__ = ("_kept", "_past", "_spacing_ms", "hold_gap_ms", "kind", "parts", "station")
 
     version = _VERSION
 
@@ -96,7 +98,6 @@ class Sensor:
         self.kind = kind
         self.hold_gap_ms = _HOLD_CADENCES * station.cadence_ms
         self.parts: dict[str, Part] = {}
-        self._gap_ms = _GAP_CADENCES * station.cadence_ms
         self._spacing_ms = station.cadence_ms // 2
         self._past = _Past()
         self._kept = 0
@@ -117,7 +118,6 @@ class Sensor:
         ):  # fmt: skip
             return False
         past.at, past.held, past.held_pending = at, reading, False
-        past.track.add(at, reading.value)
         return True
 
     def follow(self, reading: Reading, *, pending: bool) -> list[Sample]:
@@ -133,25 +133,20 @@ class Sensor:
         due: list[Sample] = []
         if past.held is not None and at - past.held.observed_at >= self._spacing_ms:
             due += self.flush()
-        if at - past.at > self._gap_ms:
-            past.track.clear()
         past.at = at
-        if not pending:
-            past.track.add(at, reading.value)
         past.held, past.held_pending = reading, pending
         if at - past.judged_at >= self._spacing_ms:
             due += self.flush()
         return due
 
     def flush(self) -> list[Sample]:
-        """The held reading, to be judged now, with the track as it is."""
+        """The held reading, to be judged now."""
         past = self._past
         reading = past.held
         if reading is None:
             return []
         past.held, past.judged_at = None, reading.observed_at
-        track = Track(past.track.times.copy(), past.track.values.copy())
-        return [Sample(reading, track, past.held_pending, None)]
+        return [Sample(reading, _NO_TRACK, past.held_pending, None)]
 
     def dump_changed(self) -> list[bytes]:
         """The body of its own row, none when it is the one kept last."""

@@ -13,6 +13,7 @@ import msgspec
 from pantau.event import Transition
 
 __all__ = [
+    "FORECAST",
     "TABLE",
     "AlertKey",
     "AlertState",
@@ -24,6 +25,8 @@ __all__ = [
     "update",
 ]
 
+FORECAST = "forecast"
+"""The cause of what is expected and not observed."""
 NORMAL, UNACKNOWLEDGED, ACKNOWLEDGED = "normal", "unacknowledged", "acknowledged"
 RETURNED, SHELVED = "returned_unacknowledged", "shelved"
 SUPPRESSED, OUT_OF_SERVICE = "suppressed_by_design", "out_of_service"
@@ -239,7 +242,8 @@ def note(alert: AlertState, what: str, previous: int, occasion: Occasion) -> Tra
         scope=key.scope, station=key.station, severity=alert.severity,
         confirmed=alert.vouched and alert.tentative <= alert.confirmed,
         confirmed_severity=alert.confirmed, previous=previous, state=alert.state, sensor=occasion.sensor,
-        value=occasion.value, late=occasion.late, by=occasion.by, why=occasion.why, opened_at=alert.opened_at,
+        value=occasion.value, forecast=key.cause == FORECAST, late=occasion.late, by=occasion.by, why=occasion.why,
+        opened_at=alert.opened_at,
     )  # fmt: skip
 
 

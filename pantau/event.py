@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from pantau.outlook import Outlook
 from pantau.reading import Reading
 
 __all__ = ["Command", "Event", "FlagRevised", "Gone", "Input", "Score", "Tick", "Told", "Transition"]
@@ -23,6 +24,7 @@ class Score(msgspec.Struct, array_like=True):
         reason: words and numbers for a person.
         shadow: shown, but opens no alert.
         value: the reading's value it is about, where there is one.
+        outlook: the forecast it comes from, where it comes from one; it is told each time it is made.
     """
 
     station: str
@@ -34,6 +36,7 @@ class Score(msgspec.Struct, array_like=True):
     reason: str = ""
     shadow: bool = False
     value: float | None = None
+    outlook: Outlook | None = None
 
 
 class Tick(msgspec.Struct, array_like=True):
@@ -115,6 +118,7 @@ class Transition(msgspec.Struct, kw_only=True):
         scope: station id, area code or ``system:<peer>``.
         station: id, empty when the scope is none.
         value: that led to it, in the station's unit, None when there is none.
+        forecast: expected, not observed (cause ``forecast``).
         late: made by a reading older than the stale limit: on the timeline, told to nobody.
         why: limits, flags, model, reason, command: what a person needs to understand it.
         by: the operator, when one did it.

@@ -10,7 +10,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from pantau.city import City
+from pantau.density import density_level
 from pantau.kind import Kind
+from pantau.outlook import Outlook
 from pantau.quality import GAP_CADENCES, is_stale
 from pantau.reading import MAIN, Flag
 from pantau.record import AlertRecord, LatestRecord
@@ -21,6 +23,8 @@ __all__ = [
     "alert_properties",
     "chosen_record",
     "density_level",
+    "forecast_properties",
+    "forecast_stale_at",
     "number_text",
     "public_part",
     "rfc3339",
@@ -29,26 +33,39 @@ __all__ = [
 ]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-_LEVELS = ((0.83, "A"), (1.08, "B"), (1.54, "C"), (3.6, "D"), (5.3, "E"))
+_NO_SENSOR = frozenset({"drift", "neighbour"})
+"""Causes of data alerts that are about a station as a whole; every other one is the name of a sensor."""
+_OLDEST_MS, _OUTLOOK_MS = 7_200_000, 600_000
 
 _PHRASES = {
     "id": {
         "forecast": "diperkirakan",
+        "forecast_over": "prakiraan berakhir",
+        "now": "kini",
         "rise": "naik cepat",
         "anomaly": "pola tidak biasa",
         "data": "{}: gangguan data (sensor {})",
         "data_over": "{}: data pulih (sensor {})",
+        "drift": "{}: data tidak lagi seperti yang dipelajari model",
+        "drift_over": "{}: data kembali seperti yang dipelajari model",
+        "neighbour": "{}: tidak cocok dengan pos tetangga",
+        "neighbour_over": "{}: cocok lagi dengan pos tetangga",
         "system": "Sistem: {} terganggu",
         "system_over": "Sistem: {} pulih",
         "unconfirmed": "belum terkonfirmasi",
     },
     "en": {
         "forecast": "forecast",
+        "forecast_over": "forecast ended",
+        "now": "now",
         "rise": "rising fast",
         "anomaly": "unusual pattern",
         "data": "{}: data fault (sensor {})",
         "data_over": "{}: data back (sensor {})",
+        "drift": "{}: data no longer like what its model has learnt",
+        "drift_over": "{}: data again like what its model has learnt",
+        "neighbour": "{}: does not fit its neighbours",
+        "neighbour_over": "{}: fits its neighbours again",
         "system": "System: {} impaired",
         "system_over": "System: {} recovered",
         "unconfirmed": "unconfirmed",
@@ -65,21 +82,6 @@ def rfc3339(at: int) -> str:
 def stale_at(station: Station, observed_at: int) -> int:
     """Last instant (ms) at which a value of this station still speaks for the present."""
     return observed_at + GAP_CADENCES * station.cadence_ms
-
-
-def density_level(density: float) -> str:
-    """Level of service A (free) to F (dangerous) of a standing crowd.
-
-    Args:
-        density: persons per m2 of usable standing area.
-
-    Source:
-        Fruin, Pedestrian Planning and Design (1971), queuing levels: 1.21, 0.93, 0.65, 0.28 and 0.19 m2 a person.
-    """
-    for limit, letter in _LEVELS:
-        if density <= limit:
-            return letter
-    return "F"
 
 
 def number_text(value: float, decimals: int, language: str) -> str:
@@ -205,6 +207,57 @@ def _density(station: Station, record: LatestRecord | None, *, usable: bool) -> 
     return {"density_per_m2": round(density, 3), "level": density_level(density) if usable else None}
 
 
+def forecast_stale_at(station: Station, outlook: Outlook) -> int:
+    """Last instant (ms) at which a forecast still speaks for the hours ahead.
+
+    Outlooks come at the station's cadence, but not more often than every ten minutes: three are missed, or two hours
+    have passed.
+    """
+    return outlook.issued_at + min(_OLDEST_MS, GAP_CADENCES * max(station.cadence_ms, _OUTLOOK_MS))
+
+
+def forecast_properties(
+    station: Station, outlook: Outlook, city: City, as_of: int, *, slack_ms: int = 0
+) -> dict[str, Any]:
+    """A forecast in the form of ``GET /api/v1/stations/{id}``.
+
+    Args:
+        as_of: the instant for which ``stale`` is true or not, ms.
+        slack_ms: of the clock.
+    """
+    kind = city.kinds[station.kind]
+    return {
+        "issued_at": rfc3339(outlook.issued_at),
+        "model": outlook.model,
+        "version": outlook.version,
+        "value": outlook.value,
+        "unit": kind.unit,
+        "steps": [
+            {
+                "at": rfc3339(step.at),
+                "lead_h": round((step.at - outlook.issued_at) / 3_600_000, 2),
+                "low": step.low,
+                "middle": step.middle,
+                "high": step.high,
+            }
+            for step in outlook.steps
+        ],
+        "crossings": [
+            {
+                "severity": crossing.severity,
+                "siaga": siaga_of(crossing.severity) if kind.siaga else None,
+                "limit": crossing.limit,
+                "probability": crossing.probability,
+                "expected_at": _instant(crossing.expected_at),
+            }
+            for crossing in outlook.crossings
+        ],
+        "reason": outlook.reason or None,
+        "degraded": outlook.degraded or None,
+        "stale": as_of - slack_ms > forecast_stale_at(station, outlook),
+    }
+
+
 def public_part(record: AlertRecord) -> AlertRecord | None:
     """The part of an alert that may be told to the public: what is confirmed of it, None when nothing is.
 
@@ -265,19 +318,27 @@ def _is_siaga(record: AlertRecord, city: City) -> bool:
 
 
 def _headline(record: AlertRecord, city: City, language: str) -> str:
-    """E.g. ``Katulampa Siaga 2 (Siaga): 160 cm``."""
+    """E.g. ``Katulampa Siaga 2 (Siaga): 160 cm``; of a forecast ``Depok forecast Siaga 2 (Siaga), now 163 cm``."""
     say = _PHRASES.get(language, _PHRASES["en"])
     station = city.stations.get(record.station)
     area = city.areas.get(record.scope)
     where = station.name if station else area.name if area else record.scope
     if record.hazard in {"data", "system"}:
-        phrase = say[record.hazard if record.severity else f"{record.hazard}_over"]
+        words = record.cause if record.cause in _NO_SENSOR else record.hazard
+        phrase = say[words if record.severity else f"{words}_over"]
         return phrase.format(where.removeprefix("system:"), record.cause)
     word = city.label[language][record.severity]
     measured = _measured(record, city, language)
-    if _is_siaga(record, city):
-        forecast = f"{say['forecast']} " if record.forecast or record.cause == "forecast" else ""
-        text = f"{where} {forecast}Siaga {siaga_of(record.severity)} ({word}){measured and f': {measured}'}"
+    if record.cause == "forecast":
+        level = f"Siaga {siaga_of(record.severity)} ({word})" if _is_siaga(record, city) else word
+        present = measured and f", {say['now']} {measured}"
+        text = (
+            f"{where} {say['forecast']} {level}{present}"
+            if record.severity
+            else f"{where}: {say['forecast_over']}"
+        )
+    elif _is_siaga(record, city):
+        text = f"{where} Siaga {siaga_of(record.severity)} ({word}){measured and f': {measured}'}"
     else:
         cause = f" {say[record.cause]}" if record.severity and record.cause in say else ""
         text = f"{where}{cause}: {word}{measured and f', {measured}'}"

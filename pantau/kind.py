@@ -21,6 +21,9 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
         spike: a single value off both agreeing neighbours by more than this is suspect; None: no such check.
         flat_h: unchanged for longer than this many hours is suspect; None: no such check.
         flat_above: a flat run at or below this value is honest (an empty square, no rain).
+        most_per_m2: no more can stand on a square metre of a station's area; 0: no such check.
+        capacities: more than so many times a station's capacity is suspect; 0: no such check.
+        empty_from: nothing at all right after so many is suspect until it lasts; None: no such check.
         steady: slower change than this per hour is called steady.
         decimals: digits that people are shown.
         siaga: whether the published Siaga scale applies.
@@ -36,6 +39,9 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     spike: float | None = None
     flat_h: float | None = None
     flat_above: float | None = None
+    most_per_m2: float = 0.0
+    capacities: float = 0.0
+    empty_from: float | None = None
     steady: float = 0.0
     decimals: int = 0
     siaga: bool = False

@@ -47,14 +47,15 @@ class Rung(msgspec.Struct, array_like=True):
     Attributes:
         severity: in force and confirmed, 0..3.
         tentative: higher severity of a pending jump, 0 when there is none.
-        since: for severity 1, 2, 3: from when the value has been below it without a break, None when it is not.
+        since: for severity 1, 2, 3: from when the value has been below it without a break, None when it is not; None as
+            a whole while nothing was ever in force, which is nearly every sensor.
         before: severity in force before the reading at ``raised_at``, to take a wrong reading back.
         raised_at: observed_at of the reading that raised the severity last (or made the jump).
     """
 
     severity: int = 0
     tentative: int = 0
-    since: list[int | None] = msgspec.field(default_factory=lambda: [None, None, None])
+    since: list[int | None] | None = None
     before: int = 0
     raised_at: int = 0
 
@@ -88,7 +89,7 @@ class Rung(msgspec.Struct, array_like=True):
 
     def break_hold(self) -> None:
         """A gap: what the value did meanwhile is unknown, so no hold goes on across it."""
-        self.since = [None, None, None]
+        self.since = None
 
     def take_back(self) -> bool:
         """Undo the last raise because its reading was wrong; returns whether anything changed."""
@@ -99,13 +100,14 @@ class Rung(msgspec.Struct, array_like=True):
         return (self.severity, self.tentative) != old
 
     def _fall(self, ladder: Ladder, value: float, at: int, *, pending: bool) -> None:
+        below = self.since = self.since or [None, None, None]
         for index in range(3):
             if not ladder.is_below(index + 1, value):
-                self.since[index] = None
-            elif self.since[index] is None:
-                self.since[index] = at
+                below[index] = None
+            elif below[index] is None:
+                below[index] = at
         while self.severity and not pending:
-            since = self.since[self.severity - 1]
+            since = below[self.severity - 1]
             if since is None or at - since < ladder.hold_ms:
                 return
             self.severity -= 1

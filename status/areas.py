@@ -20,7 +20,8 @@ class AreaStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One area.
 
     Attributes:
-        alerts: confirmed and open, the worst first, then the oldest; only what may be told to the public.
+        alerts: confirmed and open, what is observed before what is forecast, the worst first, then the oldest; only
+            what may be told to the public.
         watched_by: ids of the stations that warn it.
         is_watched: one of them has a current, usable value.
     """
@@ -48,6 +49,7 @@ class AreaStatus(msgspec.Struct, frozen=True, kw_only=True):
             if severity is None
             else {lang: words[severity] for lang, words in city.label.items()},
             "since": rfc3339(worst.raised_at) if worst else None,
+            "forecast": worst is not None and worst.forecast,
             "stations": list(dict.fromkeys(alert.station for alert in self.alerts if alert.station)),
             "alerts": [alert.id for alert in self.alerts],
         }
@@ -76,7 +78,10 @@ def area_statuses(
         code: AreaStatus(
             area=area,
             alerts=tuple(
-                sorted(warned[code], key=lambda alert: (-alert.severity, alert.raised_at, alert.id))
+                sorted(
+                    warned[code],
+                    key=lambda alert: (alert.forecast, -alert.severity, alert.raised_at, alert.id),
+                )
             ),
             watched_by=tuple(sorted(name for name in watchers[code] if name in properties)),
             is_watched=any(

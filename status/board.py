@@ -7,6 +7,7 @@ worker threads.
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+from pantau.outlook import Outlook
 from pantau.reading import Reading
 from pantau.record import AlertRecord, LatestRecord, ScoreRecord, TransitionRecord
 
@@ -107,6 +108,14 @@ class Board(Protocol):
 
     def scores(self, station: str) -> list[ScoreRecord]:
         """Newest score of each detector for each sensor of a station, shadow ones included."""
+        ...
+
+    def forecast(self, station: str) -> Outlook | None:
+        """Newest forecast of a station, old ones too; None when none was ever made."""
+        ...
+
+    def forecasts(self) -> dict[str, Outlook]:
+        """Newest forecast of every station that has one, by id."""
         ...
 
     def devices(self, station: str) -> list[Counting]:

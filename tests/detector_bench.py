@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from models import artifact
 from models.all import detectors
+from models.card import Note
 from models.detector import Detector, Sample
+from models.detectors.drift import Drift
 from models.detectors.forest import Forest
-from models.train import series_of, train
+from models.families import opened
+from models.train import keep, series_of, train
 from pantau import registry
 from pantau.city import City
 from pantau.event import Score
@@ -52,20 +54,20 @@ def forest_data(trees: int = 5) -> Path:
     A few trees are fast, enough of them are right.
     """
     data = Path(mkdtemp(prefix="pantau-artifacts-"))
-    history = {"uji-1": series_of(*map(list, zip(*tide(10), strict=True)))}
+    history = {"uji-1": series_of(*map(list, zip(*tide(40), strict=True)))}
     for kind in KINDS:
         made = train(kind, history, {"n_estimators": trees, "max_samples": 64, "random_state": 1})
-        artifact.save(made, data / "models")
-        artifact.promote(data / "models", kind, made.card.version)
+        keep(made, data / "models").promote(made.card.version, opened, Note(T0))
     return data
 
 
 @cache
 def subjects() -> dict[str, Detector]:
     """Every detector; the forest with an artifact, for without one it says nothing."""
-    forest = Forest()
-    forest.configure(forest_data())
-    return {**detectors(), forest.name: forest}
+    forest, drift = Forest(), Drift()
+    for detector in (forest, drift):
+        detector.configure(forest_data())
+    return {**detectors(), forest.name: forest, drift.name: drift}
 
 
 def judged_kinds(detector: Detector) -> list[str]:

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pantau.outlook import Outlook
 from pantau.reading import Reading
 from pantau.record import AlertRecord, LatestRecord, ScoreRecord, TransitionRecord
 from status.board import AlertQuery, Answer, Counting, OutOfService
@@ -19,6 +20,7 @@ class BoardInMemory:
         self.timelines: dict[str, list[TransitionRecord]] = {}
         self.out: dict[str, OutOfService] = {}
         self.score_rows: list[ScoreRecord] = []
+        self.outlooks: dict[str, Outlook] = {}
         self.counting: dict[str, list[Counting]] = {}
         self.history: list[Reading] = []
         self.commands: list[tuple[str, dict[str, Any], str]] = []
@@ -88,6 +90,12 @@ class BoardInMemory:
 
     def scores(self, station: str) -> list[ScoreRecord]:
         return [score for score in self.score_rows if score.station == station]
+
+    def forecast(self, station: str) -> Outlook | None:
+        return self.outlooks.get(station)
+
+    def forecasts(self) -> dict[str, Outlook]:
+        return dict(self.outlooks)
 
     def devices(self, station: str) -> list[Counting]:
         return self.counting.get(station, [])

@@ -1,4 +1,4 @@
-"""``pantau train``: learns what is ordinary from a recording or from the store; keeps it as an artifact."""
+"""``pantau train``: learns from a recording or from the store; keeps what it has learnt as an artifact."""
 
 import json
 from collections.abc import Iterator
@@ -7,25 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.settings import Settings, load_settings
+from app.clock import RealClock
+from app.settings import load_settings
+from app.training import Histories, Period, from_file, from_store, instant_or_day
 from ingest.decode import all_formats
 from pantau import cityfolder
 from pantau.city import City
 from pantau.errors import ConfigError
-from pantau.ports import ReadingStore
-from pantau.reading import MAIN, Flag, Reading
-from pantau.station import Station
 
 if TYPE_CHECKING:
-    from models.artifact import Card
+    from models.artifact import Shelf
+    from models.train import Trained
 
 __all__ = ["register"]
-
-History = dict[str, dict[str, tuple[list[int], list[float]]]]
-"""Kind -> sensor -> (instants in ms, values)."""
-
-_END_OF_TIME = 1 << 53
-_PAGE = 100_000
 
 
 def register(cli: typer.Typer) -> None:
@@ -33,107 +27,128 @@ def register(cli: typer.Typer) -> None:
     cli.command(name="train")(run)
 
 
-def run(
+def run(  # noqa: PLR0913, PLR0917 - one argument an option
     file: Annotated[
         Path | None, typer.Argument(help="CSV with time,station,value,unit (UTC)", dir_okay=False)
     ] = None,
     store: Annotated[
         bool, typer.Option("--store", help="learn from the kept readings instead of a file")
     ] = False,
-    city: Annotated[Path | None, typer.Option(help="the city's folder; PANTAU_CITY by default")] = None,
+    model: Annotated[
+        str, typer.Option(help="forest: what is ordinary, one for each kind; forecast: one for each gauge")
+    ] = "forest",
     kind: Annotated[str, typer.Option(help="only this kind; all that occur by default")] = "",
+    station: Annotated[
+        str, typer.Option(help="only this gauge's forecast (id, name or alias); all that can be by default")
+    ] = "",
+    start: Annotated[str, typer.Option(help="learn from here on: 2026-01-02, or RFC 3339")] = "",
+    end: Annotated[str, typer.Option(help="up to here, not included")] = "",
+    city: Annotated[Path | None, typer.Option(help="the city's folder; PANTAU_CITY by default")] = None,
     out: Annotated[
         Path | None, typer.Option(help="where artifacts lie; PANTAU_DATA/models by default")
     ] = None,
     promote: Annotated[bool, typer.Option("--promote", help="make the new version the live one")] = False,
+    shadow: Annotated[
+        bool, typer.Option("--shadow", help="let the new version run beside the live one in shadow")
+    ] = False,
+    by: Annotated[str, typer.Option(help="who decides, for the history of promotions")] = "",
+    why: Annotated[str, typer.Option(help="and why")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="one object a line on stdout")] = False,
 ) -> None:
-    """Train the forest of each kind; the first version of a kind becomes the live one, later ones with --promote."""
+    """Train; the first version of a model becomes the live one, later ones with --promote."""
     if (file is None) != store:
         raise typer.BadParameter("give either a FILE or --store")
+    if promote and shadow:
+        raise typer.BadParameter("give either --promote or --shadow")
     settings = load_settings()
     the_city = cityfolder.load(city or settings.city, formats=all_formats().keys())
     if kind and kind not in the_city.kinds:
         raise ConfigError(f"--kind {kind!r} is no kind; known are {', '.join(sorted(the_city.kinds))}")
-    history = _from_store(settings, the_city) if file is None else _from_file(file, the_city)
+    period = _period(start, end, the_city)
+    history = from_store(settings, the_city, period) if file is None else from_file(file, the_city, period)
     chosen = {name: found for name, found in sorted(history.items()) if kind in {"", name}}
     if not chosen:
         raise ConfigError(f"there are no readings{f' of kind {kind!r}' if kind else ''} to learn from")
-    for name, found in chosen.items():
-        card, folder, live = _train(name, found, out or settings.data / "models", promote=promote)
-        _print(card, folder, live=live, as_json=as_json)
+    source = "the kept readings" if file is None else file.name
+    for made in _trained(model, chosen, the_city, station, source):
+        shelf = _kept(
+            made, out or settings.data / "models", ("promote" * promote) or ("shadow" * shadow), (by, why)
+        )
+        _print(made, shelf, as_json=as_json)
 
 
-def _train(
-    kind: str, found: dict[str, tuple[list[int], list[float]]], folder: Path, *, promote: bool
-) -> "tuple[Card, Path, bool]":
-    """Train, save and, where asked or where there is none yet, promote; tells whether the version is live."""
-    from models import artifact
-    from models.train import series_of, train
-
-    made = train(kind, {sensor: series_of(*series) for sensor, series in found.items()})
-    path = artifact.save(made, folder)
-    if promote or artifact.current(folder, kind) is None:
-        artifact.promote(folder, kind, made.card.version)
-    return made.card, path, artifact.current(folder, kind) == made.card.version
+def _period(start: str, end: str, city: City) -> Period:
+    period = Period()
+    since = instant_or_day(start, "--start", city) if start else period.start
+    until = instant_or_day(end, "--end", city) if end else period.end
+    if since >= until:
+        raise ConfigError(f"--start is {start}, --end is {end}: expected the end after the start")
+    return Period(since, until)
 
 
-def _from_file(file: Path, city: City) -> History:
-    from simulators.recording import read_recording
+def _trained(model: str, found: Histories, city: City, station: str, source: str) -> Iterator["Trained"]:
+    """One model after the other, each kept before the next is made."""
+    from models.train import series_of
 
-    history: History = {}
-    for row in read_recording(file, city).rows:
-        times, values = history.setdefault(row.kind, {}).setdefault(_name(row.station, row.sensor), ([], []))
-        times.append(row.at)
-        values.append(row.value)
-    return history
+    history = {
+        kind: {sensor: series_of(*series) for sensor, series in sensors.items()}
+        for kind, sensors in found.items()
+    }
+    if model == "forest":
+        from models.train import train
 
+        if station:
+            raise ConfigError("--station goes with --model forecast; a forest is trained for a whole kind")
+        for kind, sensors in history.items():
+            yield train(kind, sensors, source=source)
+    elif model == "forecast":
+        from models.train_forecast import train_forecasts
 
-def _from_store(settings: Settings, city: City) -> History:
-    """Everything kept of the city's stations, but what quality control refused (FAIL)."""
-    from app.database import migrate, open_engine
-    from app.wiring import open_store
-
-    engine = open_engine(settings.database_url, settings.data)
-    migrate(engine)
-    kept = open_store(settings, engine, city)
-    history: History = {}
-    for station in city.stations.values():
-        for reading in _all_of(kept, station):
-            if reading.flag != Flag.FAIL:
-                sensors = history.setdefault(station.kind, {})
-                times, values = sensors.setdefault(_name(station.id, reading.sensor), ([], []))
-                times.append(reading.observed_at)
-                values.append(reading.value)
-    return history
+        only = _station(station, city) if station else ""
+        for kind, sensors in history.items():
+            yield from train_forecasts(kind, sensors, city, only, source=source)
+    else:
+        raise ConfigError(f"--model is {model!r}, expected forest or forecast")
 
 
-def _all_of(kept: ReadingStore, station: Station) -> Iterator[Reading]:
-    """Page by page; the instant on which a page ends comes twice, which ``series_of`` removes."""
-    start, full = 0, True
-    while full:
-        page = kept.read(station.id, station.kind, start=start, end=_END_OF_TIME, limit=_PAGE)
-        yield from page
-        full = len(page) == _PAGE
-        start = page[-1].observed_at if page else start
+def _station(name: str, city: City) -> str:
+    try:
+        return city.find(name).id
+    except LookupError as error:
+        raise ConfigError(f"--station: {error}") from None
 
 
-def _name(station: str, sensor: str) -> str:
-    return station if sensor == MAIN else f"{station}/{sensor}"
+def _kept(made: "Trained", folder: Path, wish: str, who: tuple[str, str]) -> "Shelf":
+    """Save and, where asked or where there is none yet, promote."""
+    from models.card import Note
+    from models.families import opened
+    from models.train import keep
+
+    shelf, note = keep(made, folder), Note(RealClock().now(), *who)
+    if wish == "promote" or shelf.current() is None:
+        shelf.promote(made.card.version, opened, note)
+    elif wish == "shadow" and shelf.current() != made.card.version:
+        shelf.shadow(made.card.version, opened, note)
+    return shelf
 
 
-def _print(card: "Card", folder: Path, *, live: bool, as_json: bool) -> None:
+def _print(made: "Trained", shelf: "Shelf", *, as_json: bool) -> None:
+    card = made.card
+    live, challenger = shelf.current() == card.version, shelf.challenger() == card.version
     shown: dict[str, Any] = {
-        "kind": card.kind, "version": card.version, "folder": str(folder), "live": live,
-        "readings": sum(card.stations.values()), "sensors": len(card.stations), "metrics": card.metrics,
+        "family": card.family, "name": card.name, "kind": card.kind, "version": card.version,
+        "folder": str(shelf.path / card.version), "live": live, "challenger": challenger,
+        "readings": sum(card.stations.values()), "sensors": len(card.stations),
+        "metrics": card.metrics, "baselines": card.baselines,
     }  # fmt: skip
     if as_json:
         typer.echo(json.dumps(shown))
         return
     above = card.metrics.get("share_above_half")
     typer.echo(
-        f"{card.kind} {card.version}: {shown['readings']} readings of {shown['sensors']} sensors"
+        f"{card.family}/{card.name} {card.version}: {shown['readings']} readings of {shown['sensors']} sensors"
         + (f", {above:.2%} of the held-back readings score 0.5 or more" if above is not None else "")
-        + f"; {folder}"
-        + ("; live from the next start" if live else "; not live, promote it with --promote")
-    )
+        + f"; {shown['folder']}"
+        + ("; live from the next start" if live else "; in shadow from the next start" if challenger else
+           "; not live, promote it with --promote or `pantau model promote`")
+    )  # fmt: skip

@@ -20,6 +20,7 @@ from sqlalchemy import (
 __all__ = [
     "conflicts",
     "cursors",
+    "forecasts",
     "format_states",
     "journal",
     "latest",
@@ -129,6 +130,16 @@ scores = Table(
     Column("pos", BigInteger, nullable=False),
 )
 """The newest score of each detector for each sensor, shadow ones too."""
+
+forecasts = Table(
+    "forecasts",
+    metadata,
+    Column("station", Text, primary_key=True),
+    Column("issued_at", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("pos", BigInteger, nullable=False),
+)
+"""The newest forecast of each station; ``body`` is ``pantau.outlook.Outlook`` as JSON."""
 
 sequences = Table(
     "sequences",

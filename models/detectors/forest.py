@@ -2,6 +2,7 @@
 
 It looks at several features at once (``models.features``), so it notices combinations that no single rule names. On
 public benchmarks it is no better than the rules, so it runs in shadow: its scores are shown, it opens no alert.
+A challenger is the same detector under another name, with the model that is on trial.
 """
 
 from collections.abc import Sequence
@@ -9,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
-import structlog
 
-from models import artifact, features
+from models import features
+from models.card import Stored
 from models.detector import Sample
+from models.families import Estimator, forest_of
+from models.loaded import Role, loaded
 from models.untimed import Untimed
 from pantau.errors import ConfigError
 from pantau.event import Score
@@ -24,9 +27,6 @@ if TYPE_CHECKING:
     from models.scale import Scale
 
 __all__ = ["DETECTOR", "Forest"]
-
-_log = structlog.get_logger("pantau.models")
-
 
 _NO_KIND = frozenset({"none"})
 
@@ -40,10 +40,10 @@ class State(msgspec.Struct, array_like=True):
 
 
 class _Live(msgspec.Struct, frozen=True):
-    """The promoted artifact of a kind, ready to score."""
+    """The artifact of a kind, ready to score."""
 
     version: str
-    model: artifact.Estimator
+    model: Estimator
     scale: "Scale"
 
 
@@ -69,24 +69,23 @@ class Forest(Untimed):
     whole_batch = True
     """One call of the model costs milliseconds, however many rows it is given (``models.lane``)."""
 
-    def __init__(self) -> None:
+    def __init__(self, role: Role = "live") -> None:
+        self._role = role
         self._live: dict[str, _Live] = {}
+        if role == "challenger":
+            self.name = f"{Forest.name}_challenger"
 
     def configure(self, data: Path) -> None:
         """Load the promoted artifact of every kind in ``data/models``; what cannot be used is logged."""
-        self._live = {}
-        folder = data / "models"
-        for marker in sorted(folder.glob("*/CURRENT")):
-            kind = marker.parent.name
-            try:
-                version = artifact.current(folder, kind)
-                if version is not None:
-                    self._live[kind] = _live(artifact.load(folder, kind, version))
-            except ConfigError as error:
-                _log.warning("artifact left out", detector=self.name, kind=kind, why=str(error))
-            else:
-                _log.info("artifact loaded", detector=self.name, kind=kind, version=version)
+        found = loaded(data / "models", "forest", self._role, _live, self.name)
+        self._live = {kind: one.model for kind, one in found.items()}
         self.kinds = frozenset(self._live) or _NO_KIND  # no window is kept for what nobody can judge
+
+    def challenger(self, data: Path) -> "Forest | None":
+        """The same with the versions that are on trial beside the live ones; None when none is."""
+        rival = Forest("challenger")
+        rival.configure(data)
+        return rival if rival._live else None
 
     def start(self, station: Station, kind: Kind) -> State:
         """A fresh state; nothing is said before a whole window of readings."""
@@ -148,16 +147,15 @@ def _remember(sample: Sample) -> tuple[float, ...] | None:
     return features.row(state.values, at) if len(state.values) == features.WINDOW else None
 
 
-def _live(loaded: artifact.Artifact) -> _Live:
+def _live(stored: Stored) -> _Live:
     from models.scale import Scale  # noqa: PLC0415 - numpy only for those who have an artifact
 
+    model = forest_of(stored)
     try:
-        scale = Scale(loaded.card.quantiles)
+        scale = Scale(stored.card.quantiles)
     except KeyError as error:
-        raise ConfigError(
-            f"card of {loaded.card.kind}/{loaded.card.version}: quantile {error} is missing"
-        ) from None
-    return _Live(loaded.card.version, loaded.model, scale)
+        raise ConfigError(f"{stored.path}/card.json: quantile {error} is missing; {stored.again}") from None
+    return _Live(stored.card.version, model, scale)
 
 
 DETECTOR = Forest()

@@ -59,6 +59,7 @@ class Silent:
     cause = ""
     ladder = Ladder(limits=(1.0, None, None))
     shadow = False
+    everywhere = True
 
     def start(self, station: Station, kind: Kind) -> State:
         """A fresh state; it becomes due with the first reading."""

@@ -5,5 +5,6 @@ expected and what to do, and reading goes on, so that one run shows all of them.
 """
 
 from pantau.cityfolder.folder import folder_hash, load
+from pantau.cityfolder.trial import with_ladders
 
-__all__ = ["folder_hash", "load"]
+__all__ = ["folder_hash", "load", "with_ladders"]

@@ -11,6 +11,7 @@ from pantau.city import FAR_FUTURE, FAR_PAST, CapacityRule, DatedLadder
 from pantau.cityfolder.cells import Row
 from pantau.cityfolder.settings import Settings
 from pantau.cityfolder.tables import Table
+from pantau.density import allowed_share, crowd_limits
 from pantau.kind import Kind
 from pantau.ladder import Ladder
 from pantau.station import Station
@@ -83,52 +84,32 @@ def read_rules(
 def crowd_ladders(
     station: Station, rules: tuple[CapacityRule, ...], settings: Settings
 ) -> tuple[DatedLadder, ...]:
-    """Limits of a crowd zone without a row of its own.
-
-    Severity 1 to 3 begin at so many persons per m2 times the zone's area; the first limit is never above what the place
-    may hold, nor above the percentage of it that a rule allows in its days.
-    """
+    """Limits of a crowd zone without a row of its own, anew at each local midnight at which a rule begins or ends."""
+    if station.area_m2 is None and station.capacity is None:
+        return ()
     zone = ZoneInfo(settings.timezone)
-    mine = [
-        (*_span(rule.valid_from, rule.valid_to, zone), rule)
+    spans = [
+        _span(rule.valid_from, rule.valid_to, zone)
         for rule in rules
         if station.capacity is not None and (not rule.stations or station.id in rule.stations)
     ]
-    edges = sorted({FAR_PAST, FAR_FUTURE, *(edge for start, end, _ in mine for edge in (start, end))})
+    edges = sorted({FAR_PAST, FAR_FUTURE, *itertools.chain.from_iterable(spans)})
     found: list[DatedLadder] = []
     for start, end in itertools.pairwise(edges):
-        active = [rule for since, until, rule in mine if since <= start < until]
-        percent = min((rule.percent for rule in active), default=100.0)
-        ladder = _crowd_ladder(station, percent, settings)
-        if ladder is None:
-            return ()
-        source = "; ".join(rule.source for rule in active if rule.percent == percent)
-        if found and found[-1].ladder == ladder:
+        day = date.min if start == FAR_PAST else datetime.fromtimestamp(start / 1000, zone).date()
+        ladder, source = _crowd_ladder(station, *allowed_share(rules, station.id, day), settings)
+        if found and (found[-1].ladder, found[-1].source) == (ladder, source):
             found[-1] = msgspec.structs.replace(found[-1], valid_to=end)
         else:
-            found.append(
-                DatedLadder(start, end, ladder, source or "density_per_m2 in city.toml, area_m2, capacity")
-            )
+            found.append(DatedLadder(start, end, ladder, source))
     return tuple(found)
 
 
-def _crowd_ladder(station: Station, percent: float, settings: Settings) -> Ladder | None:
-    limits: list[float | None] = [None, None, None]
-    if station.area_m2 is not None:
-        limits = [density * station.area_m2 for density in settings.density_limits]
-    if station.capacity is not None:
-        allowed = station.capacity * percent / 100
-        # "Nobody" allowed must not make an empty place an alarm where a value on the limit counts.
-        allowed = allowed if settings.strict else max(allowed, 1.0)
-        limits[0] = allowed if limits[0] is None else min(limits[0], allowed)
-    if limits[0] is None:
-        return None
-    return Ladder(
-        limits=(limits[0], limits[1], limits[2]),
-        deadband=_CROWD_DEADBAND * limits[0],
-        hold_ms=settings.hold_ms,
-        strict=settings.strict,
-    )
+def _crowd_ladder(station: Station, percent: float, source: str, settings: Settings) -> tuple[Ladder, str]:
+    limits, words = crowd_limits(station, settings.density_limits, percent, source, strict=settings.strict)
+    deadband = _CROWD_DEADBAND * (limits[0] or 0.0)
+    ladder = Ladder(limits=limits, deadband=deadband, hold_ms=settings.hold_ms, strict=settings.strict)
+    return ladder, words
 
 
 def _ladder(row: Row, station: Station | None, settings: Settings) -> Ladder:

@@ -12,5 +12,8 @@ KIND = Kind(
     # A camera that repeats one number for hours has usually stopped; an empty place has not.
     flat_h=6.0,
     flat_above=5.0,
+    most_per_m2=12.0,
+    capacities=5.0,
+    empty_from=30.0,
     steady=10.0,
 )

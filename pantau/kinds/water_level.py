@@ -13,7 +13,7 @@ KIND = Kind(
     # 50 cm in 10 min is the largest honest step of a public 10-minute series; 40 is where one more reading is asked.
     step=40.0,
     # The largest honest three-point residual of the same series is 13.5 cm.
-    spike=25.0,
+    spike=20.0,
     # Shortest run that is ever doubted; a station that lies flat for longer teaches the check (pantau.quality).
     flat_h=12.0,
     steady=2.0,

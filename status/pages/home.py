@@ -1,15 +1,17 @@
 """What the front page shows: alerts first, then water by river, then crowds, each from one snapshot."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from pantau.city import City
 from pantau.forms import alert_properties, public_part
+from pantau.outlook import Outlook
 from pantau.record import AlertRecord
 from pantau.station import Station
+from status.pages.forecast import expected_text
 from status.pages.rows import PATHS, Row, chip_of, clock_text, nearest, row_of
 from status.pages.words import words_of
 from status.snapshot import Snapshot
@@ -19,10 +21,11 @@ __all__ = ["AlertItem", "alert_items", "home_context"]
 ORDER = ("s3", "s2", "s1", "awaiting", "s0", "nolimits", "unusable", "stale", "out", "never")
 _ABOUT_US = {"data", "system"}
 _AREAS_SHOWN = 12
+_NONE: Mapping[str, Outlook] = {}
 
 
 class AlertItem(NamedTuple):
-    """An alert as pages list it; only what is confirmed of it."""
+    """An alert as pages list it; only what is confirmed of it. ``expected`` says when, of a forecast that is open."""
 
     id: str
     href: str
@@ -34,15 +37,34 @@ class AlertItem(NamedTuple):
     more_areas: int
     advice: str
     about_us: bool
+    is_forecast: bool = False
+    expected: str = ""
 
 
 def alert_items(
-    city: City, alerts: Iterable[AlertRecord], language: str, now: int, *, exercise: bool
-) -> list[AlertItem]:
-    """Public alerts, the worst first, then the newest."""
+    city: City, alerts: Iterable[AlertRecord], language: str, now: int, *, exercise: bool,
+    outlooks: Mapping[str, Outlook] = _NONE,
+) -> list[AlertItem]:  # fmt: skip
+    """Public alerts, the worst first, then those of what is there before forecasts, then the newest.
+
+    Args:
+        outlooks: newest forecasts by station, those left out that are out of date.
+    """
     public = [part for record in alerts if (part := public_part(record)) is not None]
-    public.sort(key=lambda record: (-record.severity, -record.raised_at, record.id))
-    return [_item(city, record, language, now, exercise=exercise) for record in public]
+    public.sort(key=lambda record: (-record.severity, record.forecast, -record.raised_at, record.id))
+    items = [(record, _item(city, record, language, now, exercise=exercise)) for record in public]
+    return [
+        item._replace(expected=_expected(city, record, outlooks.get(record.station), language, now))
+        for record, item in items
+    ]
+
+
+def _expected(city: City, record: AlertRecord, outlook: Outlook | None, language: str, now: int) -> str:
+    """When the severity of an open forecast is expected, as its newest outlook says."""
+    if outlook is None or not record.forecast or record.closed_at is not None:
+        return ""
+    found = [crossing for crossing in outlook.crossings if crossing.severity == record.severity]
+    return expected_text(found[0], city, language, now) if found else ""
 
 
 def _item(city: City, record: AlertRecord, language: str, now: int, *, exercise: bool) -> AlertItem:
@@ -63,17 +85,24 @@ def _item(city: City, record: AlertRecord, language: str, now: int, *, exercise:
         more_areas=max(0, len(areas) - _AREAS_SHOWN),
         advice="" if about_us else city.advice_for(record.hazard, language, record.severity),
         about_us=about_us,
+        is_forecast=record.forecast,
     )
 
 
 def home_context(
-    city: City, snapshot: Snapshot, alerts: Sequence[AlertRecord], language: str, now: int, *, exercise: bool
-) -> dict[str, Any]:
-    """Everything the template of the front page needs."""
+    city: City, snapshot: Snapshot, alerts: Sequence[AlertRecord], language: str, now: int, *, exercise: bool,
+    outlooks: Mapping[str, Outlook] = _NONE,
+) -> dict[str, Any]:  # fmt: skip
+    """Everything the template of the front page needs.
+
+    Args:
+        outlooks: newest forecasts by station, those left out that are out of date.
+    """
     water = [s for s in city.stations.values() if s.hazard != "density"]
     crowds = [s for s in city.stations.values() if s.hazard == "density"]
     rows = {s.id: _row(s, city, snapshot, language, now) for s in city.stations.values()}
-    items = alert_items(city, [a for a in alerts if a.closed_at is None], language, now, exercise=exercise)
+    standing = [alert for alert in alerts if alert.closed_at is None]
+    items = alert_items(city, standing, language, now, exercise=exercise, outlooks=outlooks)
     return {
         "now": now,
         "alerts": [item for item in items if not item.about_us],

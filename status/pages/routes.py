@@ -12,6 +12,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from pantau.errors import Unavailable
+from pantau.forms import forecast_stale_at
+from pantau.outlook import Outlook
 from pantau.reading import Reading
 from pantau.record import AlertRecord
 from status.board import AlertQuery
@@ -105,9 +107,12 @@ class Pages:
         snapshot = await service.watch.snapshot()
         now = max(service.clock.now(), snapshot.as_of)
         alerts = list(service.watch.open_alerts)
+        outlooks = await blocking(self._outlooks, now) if any(alert.forecast for alert in alerts) else {}
 
         def render() -> bytes:
-            context = home_context(service.city, snapshot, alerts, language, now, exercise=service.exercise)
+            context = home_context(
+                service.city, snapshot, alerts, language, now, exercise=service.exercise, outlooks=outlooks
+            )
             as_of = self._renderer.as_of(now, language)
             return self._page(
                 "home.html", language, other_path=f"/{_other(language)}", as_of=as_of, **context
@@ -129,12 +134,14 @@ class Pages:
             newest = max((record.observed_at for record in records), default=now)
             readings = await blocking(self._readings, id, station.kind, newest)
             scores = await blocking(service.board.scores, id)
+            outlook = await blocking(service.board.forecast, id)
             alerts = list(service.watch.open_alerts)
 
             def render() -> bytes:
                 context = station_context(
                     station, service.city, snapshot, language, now,
-                    readings=readings, alerts=alerts, scores=scores, exercise=service.exercise,
+                    readings=readings, alerts=alerts, scores=scores, outlook=outlook,
+                    slack_ms=service.clock.slack_ms, exercise=service.exercise,
                 )  # fmt: skip
                 path = f"/{_other(language)}/{PATHS[_other(language)]['station']}/{id}"
                 return self._page("station.html", language, other_path=path, now=now, **context)
@@ -190,6 +197,16 @@ class Pages:
             "alerts": [item for item in shown if not item.about_us],
             "faults": [item for item in shown if item.about_us],
             "ended": ended[:ENDED_SHOWN],
+        }
+
+    def _outlooks(self, now: int) -> dict[str, Outlook]:
+        """Forecasts that are not out of date, by station."""
+        service = self._service
+        stations, fresh_at = service.city.stations, now - service.clock.slack_ms
+        return {
+            name: outlook
+            for name, outlook in service.board.forecasts().items()
+            if name in stations and fresh_at <= forecast_stale_at(stations[name], outlook)
         }
 
     def _readings(self, station: str, kind: str, newest: int) -> list[Reading]:

@@ -6,9 +6,11 @@ from typing import Any
 
 from pantau.city import City, Link
 from pantau.forms import number_text
+from pantau.outlook import Outlook
 from pantau.reading import Flag, Reading
 from pantau.record import AlertRecord, ScoreRecord
 from pantau.station import Station
+from status.pages.forecast import forecast_view
 from status.pages.home import alert_items
 from status.pages.rows import PATHS, clock_text, nearest, row_of, unit_text
 from status.pages.words import words_of
@@ -29,6 +31,8 @@ def station_context(  # noqa: PLR0913 - everything one page shows
     readings: Sequence[Reading],
     alerts: Sequence[AlertRecord],
     scores: Sequence[ScoreRecord],
+    outlook: Outlook | None = None,
+    slack_ms: int = 0,
     exercise: bool,
 ) -> dict[str, Any]:
     """Everything the template of a station's page needs.
@@ -36,12 +40,16 @@ def station_context(  # noqa: PLR0913 - everything one page shows
     Args:
         readings: of its last day, oldest first.
         alerts: the open ones of the city.
+        outlook: its newest forecast, however old.
+        slack_ms: of the clock.
     """
     words = words_of(language)
     kind = city.kinds[station.kind]
     ladder = city.ladder_at(station.id, now)
     mine = [alert for alert in alerts if alert.station == station.id]
-    items = alert_items(city, mine, language, now, exercise=exercise)
+    view = forecast_view(station, outlook, city, language, now, slack_ms=slack_ms)
+    outlooks = {station.id: outlook} if outlook and view and not view.is_old else {}
+    items = alert_items(city, mine, language, now, exercise=exercise, outlooks=outlooks)
     is_water = station.hazard != "density"
     near = nearest(station, city, snapshot.properties, language)
     return {
@@ -52,6 +60,7 @@ def station_context(  # noqa: PLR0913 - everything one page shows
         "value_word": words.col_value if is_water else words.col_count,
         "alerts": [item for item in items if not item.about_us],
         "chart_end": (readings[-1].observed_at if readings else now) + 1,
+        "forecast": view,
         "limits_json": json.dumps(ladder.limits if ladder else []),
         "limits_word": words.limits_title if kind.siaga else words.limits_crowd_title,
         "limits": _limits(station, city, language, now),

@@ -34,15 +34,18 @@ def alert_context(
     is_siaga = (
         station is not None and city.kinds[station.kind].siaga and record.cause in {"level", "forecast"}
     )
+    level = (
+        ""
+        if item.about_us
+        else _level(public.worst if record.closed_at else public.severity, city, language, is_siaga=is_siaga)
+    )
     by_hand = bool(timeline) and timeline[-1].what == "closed" and bool(timeline[-1].by)
     told = [row for row in timeline if row.confirmed or row.by or row.severity == 0]
     return {
         "item": item,
         "station": station,
         "hazard": words.hazard[record.hazard],
-        "level": ""
-        if item.about_us
-        else _level(public.worst if record.closed_at else public.severity, city, language, is_siaga=is_siaga),
+        "level": words.forecast_level.format(level=level) if record.forecast and level else level,
         "state": words.closed_by_hand if by_hand else words.isa.get(record.state, record.state),
         "areas": [city.areas[code].name for code in record.areas if code in city.areas],
         "why": _why(reason_of(told), words, language),

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from pantau.city import Link
-from pantau.forms import rfc3339
+from pantau.forms import forecast_properties, rfc3339
 from pantau.record import LatestRecord, ScoreRecord
 from pantau.station import Station
 from status.board import Counting
@@ -43,6 +43,8 @@ async def station(request: Request, id: str, service: At) -> Response:
     snapshot = await service.watch.snapshot()
     scores = await blocking(service.board.scores, id)
     devices = await blocking(service.board.devices, id)
+    outlook = await blocking(service.board.forecast, id)
+    now = max(service.clock.now(), snapshot.as_of)
     more = {
         "as_of": rfc3339(snapshot.as_of),
         "cadence_s": found.cadence_ms // 1000,
@@ -51,7 +53,8 @@ async def station(request: Request, id: str, service: At) -> Response:
         "sensors": [_sensor(record) for record in service.watch.stations.records(id)],
         "scores": [_score(record) for record in scores],
         "devices": [_device(counting) for counting in devices],
-        "forecast": None,
+        "forecast": outlook
+        and forecast_properties(found, outlook, service.city, now, slack_ms=service.clock.slack_ms),
         "warns": list(service.city.warns.get(id, ())),
         "area_m2": found.area_m2,
         "capacity": found.capacity,

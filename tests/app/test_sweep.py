@@ -25,16 +25,31 @@ def test_a_sweep_begins_at_its_interval_and_takes_no_more_than_its_share_of_time
     assert len(sweep.take(7)) == 2
     watch.now += 0.010
     assert sweep.written() is None
-    assert not sweep.due  # ten milliseconds of work are followed by 190 of rest
-    watch.now += 0.195
+    assert not sweep.due()  # ten milliseconds of work are followed by 90 of rest
+    watch.now += 0.095
     assert len(sweep.take(8)) == 1
     assert sweep.written() == 7  # what changed since is not in it
     sweep.fresh["a"] = 4
     watch.now += 0.5
-    assert not sweep.due
+    assert not sweep.due()
     watch.now += 0.5
     assert sweep.take(9) == {"a": 4}
     assert sweep.written() == 9
+
+
+def test_at_leisure_a_sweep_that_has_begun_goes_on_at_once_but_none_begins_before_its_time() -> None:
+    watch = Stopwatch()
+    sweep: Sweep[int] = Sweep(1.0, watch, fewest=1)
+    sweep.fresh.update(a=1, b=2)
+    sweep.take(1)
+    watch.now += 0.010
+    sweep.written()
+    assert sweep.under_way
+    assert not sweep.take(2)
+    assert len(sweep.take(2, at_leisure=True)) == 1
+    assert sweep.written() == 1
+    sweep.fresh["a"] = 3
+    assert not sweep.due(at_leisure=True)
 
 
 def test_what_changes_again_in_mid_sweep_is_written_as_it_is_now() -> None:
@@ -60,7 +75,7 @@ def test_without_an_interval_everything_is_written_with_every_batch() -> None:
 def test_an_infinite_interval_never_comes() -> None:
     sweep: Sweep[int] = Sweep(inf)
     sweep.fresh["a"] = 1
-    assert not sweep.due
+    assert not sweep.due()
 
 
 @given(st.lists(st.tuples(st.sets(st.sampled_from("abcde"), max_size=5), st.booleans()), max_size=30))

@@ -42,7 +42,7 @@ BY_SERIES = [pytest.param(series, id=name) for name, series in SERIES.items()]
 
 
 def test_detectors_are_found_by_their_folder() -> None:
-    assert {"rate_of_rise", "silent", "hour_of_week", "forest"} <= subjects().keys()
+    assert {"rate_of_rise", "silent", "surge", "forest"} <= subjects().keys()
 
 
 @pytest.mark.parametrize("detector", EVERY)

@@ -7,10 +7,11 @@ from shutil import copytree
 import numpy as np
 import pytest
 
-from models import artifact
 from models.all import configure, detectors
+from models.artifact import Shelf
 from models.detector import Sample
 from models.detectors.forest import Forest
+from models.families import Estimator
 from models.features import WINDOW
 from models.scale import Scale
 from pantau.event import Score
@@ -45,7 +46,7 @@ def test_it_speaks_from_the_first_whole_window_on_and_names_the_artifact() -> No
     assert all(answers[WINDOW - 1 :])
     last = answers[-1]
     assert isinstance(last, Score)
-    assert last.version == f"1+{artifact.current(forest_data() / 'models', 'water_level')}"
+    assert last.version == f"1+{Shelf(forest_data() / 'models', 'forest', 'water_level').current()}"
     assert last.shadow
 
 
@@ -74,7 +75,7 @@ def test_a_batch_of_many_sensors_is_one_call_of_the_model() -> None:
     calls: list[int] = []
 
     class Counting:
-        def __init__(self, model: artifact.Estimator) -> None:
+        def __init__(self, model: Estimator) -> None:
             self.model = model
 
         def score_samples(self, rows: list[tuple[float, ...]]) -> object:
@@ -100,7 +101,7 @@ def test_a_batch_of_many_sensors_is_one_call_of_the_model() -> None:
 def test_a_broken_artifact_is_left_out_and_the_others_serve(tmp_path: Path, file: str, body: bytes) -> None:
     data = tmp_path / "data"
     copytree(forest_data(), data)
-    for path in (data / "models" / "water_level").rglob(file):
+    for path in (data / "models" / "forest" / "water_level").rglob(file):
         path.write_bytes(body)
     forest = _configured(data)
     assert not any(Runner(forest).run(tide(1)))
@@ -109,7 +110,7 @@ def test_a_broken_artifact_is_left_out_and_the_others_serve(tmp_path: Path, file
 
 def test_a_card_without_a_quantile_is_left_out(tmp_path: Path) -> None:
     copytree(forest_data(), tmp_path / "data")
-    (path,) = (tmp_path / "data" / "models" / "rain").rglob("card.json")
+    (path,) = (tmp_path / "data" / "models" / "forest" / "rain").rglob("card.json")
     card = json.loads(path.read_bytes())
     del card["quantiles"]["0.99"]
     path.write_bytes(json.dumps(card).encode())

@@ -183,10 +183,14 @@ def test_a_burst_that_does_not_end_is_judged_each_half_cadence() -> None:
     assert told == [(0, 0.0), (5, 0.05), (10, 0.1), (15, 0.15)]
 
 
-def test_the_last_of_a_burst_is_judged_with_the_track_of_its_time_when_the_next_reading_comes_first() -> None:
+def test_the_last_of_a_burst_is_judged_before_the_next_reading_that_comes_first() -> None:
     lane = _lane(Echo())
     scores = lane.take([_read(0, 10), _read(1, 20), _read(10, 30)], T0, T0)
-    assert [score.reason.split("] ")[0] for score in scores] == ["[10.0", "[10.0, 20.0", "[10.0, 20.0, 30.0"]
+    assert [score.reason.removeprefix("[] ") for score in scores] == [
+        "[10.0]",
+        "[10.0, 20.0]",
+        "[10.0, 20.0, 30.0]",
+    ]
 
 
 def test_what_comes_at_the_cadence_is_judged_all_of_it() -> None:
@@ -210,18 +214,20 @@ def test_a_batch_handed_over_again_says_nothing_and_changes_nothing() -> None:
     assert rows
 
 
-def test_the_track_holds_what_was_accepted_and_never_the_future() -> None:
-    lane = _lane(Echo())
-    jump, _ = _read(20, 90)
-    batch = [_read(0, 10), _read(10, 20), (jump, True), _read(30, 30)]
-    reasons = [score.reason.split("] ")[0] for score in lane.take(batch, T0, T0)]
-    assert reasons == ["[10.0", "[10.0, 20.0", "[10.0, 20.0", "[10.0, 20.0, 30.0"]
+def test_beyond_its_number_of_stations_only_those_who_follow_everywhere_are_asked() -> None:
+    class Wide(Echo):
+        everywhere = True
+
+    lane = SlowLane(CITY, {"echo": Echo(), "wide": Wide("wide")}, most=1)
+    first, second = list(CITY.stations)[:2]
+    assert [score.detector for score in lane.take([_read(0, 10, first)], T0, T0)] == ["echo", "wide"]
+    assert [score.detector for score in lane.take([_read(0, 10, second)], T0, T0)] == ["wide"]
 
 
-def test_the_track_starts_afresh_after_a_gap() -> None:
+def test_the_slow_lane_keeps_no_track() -> None:
     lane = _lane(Echo())
-    (score,) = lane.take([_read(0, 10)], T0, T0) and lane.take([_read(31, 20)], T0, T0)
-    assert score.reason.startswith("[20.0] ")
+    reasons = [score.reason.split(" [")[0] for score in lane.take([_read(0, 10), _read(10, 20)], T0, T0)]
+    assert reasons == ["[]", "[]"]
 
 
 # --- time ---

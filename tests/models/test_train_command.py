@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from app.commands import train as command
 from app.database import migrate, open_engine
 from ingest.store.embedded import EmbeddedStore
-from models import artifact
+from models.artifact import Shelf
 from models.detectors.forest import Forest
 from pantau.errors import ConfigError
 from pantau.reading import Flag, Reading
@@ -67,11 +67,11 @@ def test_a_later_version_is_live_only_when_promoted(
     _write(recording, days=6, seed=2)
     second = json.loads(_train(cli, recording, "--out", out, "--json").stdout)
     assert not second["live"]
-    assert artifact.current(out, "water_level") == first
+    assert Shelf(out, "forest", "water_level").current() == first
     assert "--promote" in _train(cli, recording, "--out", out).stdout
     assert json.loads(_train(cli, recording, "--out", out, "--promote", "--json").stdout)["live"]
-    assert artifact.current(out, "water_level") == second["version"]
-    assert artifact.versions(out, "water_level") == sorted([first, second["version"]])
+    assert Shelf(out, "forest", "water_level").current() == second["version"]
+    assert Shelf(out, "forest", "water_level").versions() == sorted([first, second["version"]])
 
 
 def test_training_again_on_the_same_readings_is_the_same_version(

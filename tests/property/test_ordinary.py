@@ -4,7 +4,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pantau.quality import Limits, Past, judge, takes_ordinary
+from pantau.quality import Limits, Past, Revision, judge, takes_ordinary
 from pantau.reading import Reading
 
 MIN = 60_000
@@ -44,9 +44,9 @@ def test_the_ordinary_reading_is_judged_as_the_long_way_would(
         at += wait
         value += change
         one, other = (reading(at, value, source, vouched=vouched) for _ in range(2))
-        found = (False, False, None)
+        found: tuple[bool, bool, list[Revision]] = (False, False, [])
         if not takes_ordinary(short, one, limits):
-            found = judge(short, one, limits)  # type: ignore[assignment]
+            found = judge(short, one, limits)
         assert found == judge(long, other, limits)
         assert one == other
         assert msgspec.msgpack.encode(short) == msgspec.msgpack.encode(long)

@@ -202,7 +202,9 @@ def plain(state: GroupState) -> GroupState:
         sensor.quiet, sensor.past.track.floor = False, -inf
         # A rung at rest says nothing: the short way does not make one before it is needed.
         rung = sensor.rungs.get(LEVEL)
-        if rung is not None and not (rung.severity or rung.tentative or rung.raised_at or any(rung.since)):
+        if rung is not None and not (
+            rung.severity or rung.tentative or rung.raised_at or any(rung.since or ())
+        ):
             del sensor.rungs[LEVEL]
     return state
 

@@ -39,6 +39,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
+        "forecasts",
+        sa.Column("station", sa.Text(), nullable=False),
+        sa.Column("issued_at", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("pos", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("station"),
+    )
+    op.create_table(
         "format_states",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),

@@ -1,0 +1,1 @@
+"""``pantau evaluate ...``: one file a subcommand, each with ``register``; ``models.evaluations`` computes."""

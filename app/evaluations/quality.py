@@ -1,0 +1,98 @@
+"""``pantau evaluate quality``: real levels with faults put into them in, who finds them and who doubts floods out."""
+
+import csv
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.report import tell
+from pantau.errors import ConfigError
+from pantau.kinds.water_level import KIND
+
+if TYPE_CHECKING:
+    from models.evaluations.quality import Gauge, Trial
+
+__all__ = ["register"]
+
+_COLUMNS = ("model", "fault", "size", "station", "time", "value", "injected", "flag", "pending", "reason")
+
+
+def register(evaluate: typer.Typer) -> None:
+    """Add the command."""
+    evaluate.command(name="quality")(run)
+
+
+def run(
+    file: Annotated[
+        Path, typer.Argument(help="CSV with time,station,value,unit (UTC); water levels", dir_okay=False)
+    ],
+    *,
+    seed: Annotated[int, typer.Option(help="of the places where faults are")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="one object a line on stdout")] = False,
+    out: Annotated[Path | None, typer.Option(help="every flag as CSV", dir_okay=False)] = None,
+) -> None:
+    """Faults of sensors put into real levels: recall, precision, and what is doubted without one, beside QARTOD."""
+    from models.evaluations.quality import Tally, trials
+
+    tally, gauges = Tally(), _gauges(file)
+    with _writer(out) as write:
+        for one in gauges:
+            for trial in trials(one, seed):
+                tally.add(trial)
+                write(_lines(trial))
+    tell(tally.rows(), as_json=as_json)
+
+
+def _gauges(file: Path) -> "list[Gauge]":
+    import numpy as np
+
+    from models.evaluations.quality import LEAST_READINGS, gauge
+    from simulators.series import read_series
+
+    found = []
+    for name, series in read_series(file).items():
+        if series.name != KIND.unit:
+            typer.echo(f"{name}: left out, its unit is {series.name}, not one of a water level", err=True)
+        elif len(series) < LEAST_READINGS:
+            few = f"{len(series)} readings are fewer than {LEAST_READINGS}"
+            typer.echo(f"{name}: left out, {few}", err=True)
+        else:
+            found.append(
+                gauge(name, np.asarray(series.index, dtype="int64"), np.asarray(series, dtype="float64"))
+            )
+    if not found:
+        raise ConfigError(
+            f"{file}: no station with {LEAST_READINGS} water levels; units are {', '.join(KIND.units)}"
+        )
+    return found
+
+
+@contextmanager
+def _writer(out: Path | None) -> Iterator[Callable[[Iterable[tuple[str, ...]]], object]]:
+    """Where rows go; nowhere without a file."""
+    if out is None:
+        yield lambda _: None
+        return
+    with out.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(_COLUMNS)
+        yield writer.writerows
+
+
+def _lines(trial: "Trial") -> Iterator[tuple[str, ...]]:
+    from pantau.forms import rfc3339
+
+    one, judged = trial.gauge, trial.judged
+    size = "" if trial.fault.name == "none" else f"{trial.fault.size:g}"
+    columns = zip(
+        one.times.tolist(), trial.injected.values.tolist(), trial.injected.mask.tolist(), judged.flags.tolist(),
+        judged.waits.tolist(), judged.reasons, strict=True,
+    )  # fmt: skip
+    for at, value, injected, flag, waits, reason in columns:
+        yield (
+            trial.model, trial.fault.name, size, one.name, rfc3339(at), f"{value:g}",
+            str(int(injected)), str(flag), str(int(waits)), reason,
+        )  # fmt: skip

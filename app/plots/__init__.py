@@ -1,0 +1,1 @@
+"""``pantau plot ...``: one file a picture, each with ``register``; ``app.drawings`` draws."""

@@ -1,0 +1,87 @@
+"""Reads a recording of any place: a CSV file ``time,station,value,unit`` in, a pandas series for each station out.
+
+No city has to know the stations. Water levels in mm or m come out in cm; any other unit is left as it is and stands in
+the series' name. Nothing is guessed: what cannot be read is an error with its file and line.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pantau.errors import ConfigError
+from pantau.kinds.water_level import KIND as WATER_LEVEL
+
+__all__ = ["read_series"]
+
+_COLUMNS = ("time", "station", "value", "unit")
+_MOST_PROBLEMS = 20
+
+
+def read_series(*paths: Path) -> "dict[str, pd.Series[float]]":
+    """Series by station, of all files together: index ms since 1970 UTC (rising), values float64, name = unit.
+
+    Of two values for one instant the last one stays.
+
+    Raises:
+        ConfigError: a file cannot be read, or rows are wrong: file, line, what was found, what was expected.
+    """
+    rows = pd.concat([_read(path) for path in paths], ignore_index=True)
+    found: dict[str, pd.Series[float]] = {}
+    for station, part in rows.groupby("station", sort=True):
+        units = part["unit"].unique()
+        if len(units) > 1:
+            raise ConfigError(
+                f"{', '.join(map(str, paths))}: station {station!r} has units {', '.join(map(repr, units))}; "
+                "give one unit a station"
+            )
+        series = pd.Series(
+            part["value"].to_numpy(dtype="float64"),
+            index=pd.Index(part["at"].to_numpy(), dtype="int64"),
+            name=units[0],
+        )
+        found[str(station)] = series[~series.index.duplicated(keep="last")].sort_index()
+    return found
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(
+            path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False
+        )
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
+        raise ConfigError(f"{path}: is not a CSV file in UTF-8 ({str(error).strip()})") from None
+    missing = [name for name in _COLUMNS if name not in table.columns]
+    if missing:
+        raise ConfigError(
+            f"{path}:1: column(s) {', '.join(missing)} missing; expected {','.join(_COLUMNS)} in the header"
+        )
+    table = table[list(_COLUMNS)].apply(lambda column: column.str.strip())
+    table = table[(table != "").any(axis=1)]
+    zoned = table["time"].str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", case=False)
+    times = pd.to_datetime(table["time"].where(zoned), utc=True, format="ISO8601", errors="coerce")
+    values = pd.to_numeric(table["value"], errors="coerce").astype("float64")
+    problems = [
+        f"{path}:{int(line) + 2}: time is {table['time'][line]!r}, expected RFC 3339 with an offset such as "
+        "2026-01-02T03:04:05Z"
+        for line in table.index[times.isna()][:_MOST_PROBLEMS]
+    ]
+    problems += [
+        f"{path}:{int(line) + 2}: value is {table['value'][line]!r}, expected a finite number"
+        for line in table.index[~np.isfinite(values)][:_MOST_PROBLEMS]
+    ]
+    if problems:
+        raise ConfigError(*problems[:_MOST_PROBLEMS])
+    if table.empty:
+        raise ConfigError(f"{path}: has no rows; expected {','.join(_COLUMNS)}")
+    factor = table["unit"].map(WATER_LEVEL.units).fillna(1.0).astype("float64")
+    return pd.DataFrame(
+        {
+            "at": (times - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(milliseconds=1),
+            "station": table["station"],
+            "value": (values * factor).round(6),
+            "unit": table["unit"].where(~table["unit"].isin(WATER_LEVEL.units), WATER_LEVEL.unit),
+        }
+    )

@@ -33,6 +33,8 @@ _READERS = ("snapshot", "latest", "store", "slow_snapshot")
 _SAVED_AT_ONCE = 500
 """Sensors whose slow states go into one batch's transaction."""
 _MOST_READINGS = 20_000
+_TURN_S = 1.0
+"""A turn of the slow lane ends after so long: what it has found so far is committed, and a stop is heard."""
 """Readings of one turn, but for the last batch."""
 
 __all__ = ["Forwarder", "SlowFollower", "SlowResult", "prune"]
@@ -267,10 +269,13 @@ class SlowFollower:
         if self._sequences is not None:
             self._sequences.note(rows)
         scores: list[Score] = []
+        until, done = time.monotonic() + _TURN_S, 0
         for pos, at, row in rows:
             scores += self._judge(row, at)
-            self._pos = pos
-        if len(rows) < limit and listening_since:
+            self._pos, done = pos, done + 1
+            if time.monotonic() > until:
+                break
+        if done == len(rows) < limit and listening_since:
             scores += self._lane.ticks(now, listening_since)
         if not (scores or rows or self._lane.saving):
             return None

@@ -165,7 +165,16 @@ class Neighbour(Untimed):
 
     def of(self, city: City) -> "Neighbour":
         """A copy that knows who stands beside whom."""
-        return Neighbour({name: tuple(_near(city, station)) for name, station in city.stations.items()})
+        posts: dict[str, list[Station]] = {}
+        for station in city.stations.values():
+            if station.post:
+                posts.setdefault(station.post, []).append(station)
+        return Neighbour(
+            {
+                name: tuple(_near(city, station, posts.get(station.post, ())))
+                for name, station in city.stations.items()
+            }
+        )
 
     def start(self, station: Station, kind: Kind) -> State:
         """A fresh state, which says nothing for a fortnight."""
@@ -215,17 +224,12 @@ class Neighbour(Untimed):
         return state if sane else None
 
 
-def _near(city: City, station: Station) -> Iterator[Near]:
+def _near(city: City, station: Station, at_post: Sequence[Station]) -> Iterator[Near]:
     """Stations of the same post, then those up and down the river."""
     if station.kind != WATER_LEVEL.name:
         return
-    for other in city.stations.values():
-        if (
-            station.post
-            and other.post == station.post
-            and other.id != station.id
-            and other.kind == station.kind
-        ):
+    for other in at_post:
+        if other.id != station.id and other.kind == station.kind:
             yield Near(other.id, 0)
     for link in city.upstream(station.id):
         yield Near(link.upstream, _hours(link.low_min, link.high_min))

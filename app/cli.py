@@ -1,12 +1,11 @@
 """``pantau``: collects the commands of ``app/commands``; exit codes 0 done, 1 a finding, 2 usage or configuration."""
 
-import importlib
-import pkgutil
 import sys
 
 import typer
 
 from app import commands
+from app.discover import add_each
 from app.log import configure_logs
 from pantau.errors import PantauError
 
@@ -22,8 +21,7 @@ def make_cli() -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=False,
     )
-    for info in sorted(pkgutil.iter_modules(commands.__path__), key=lambda module: module.name):
-        importlib.import_module(f"{commands.__name__}.{info.name}").register(cli)
+    add_each(commands, cli)
     return cli
 
 

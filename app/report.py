@@ -1,15 +1,25 @@
-"""Tables of an evaluation: aligned for people, or one JSON object a line; an undefined number is a dash, or null."""
+"""Tables of an evaluation: aligned for people, or one JSON object a line; an undefined number is a dash, or null.
 
+What ``--out`` asks for goes to a CSV file, row by row or a table at once.
+"""
+
+import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import isfinite
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-__all__ = ["tell"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["rows_to", "table_to", "tell"]
 
 _MOST_DIGITS = 6
+_INSTANT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def tell(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
@@ -34,6 +44,34 @@ def tell(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
             for text, width, right in zip(line, widths, numeric, strict=True)
         )
         typer.echo("  ".join(cells).rstrip())
+
+
+@contextmanager
+def rows_to(
+    out: Path | None, columns: Sequence[str]
+) -> Iterator[Callable[[Iterable[Sequence[object]]], object]]:
+    """Where rows go: below a header into a CSV file; nowhere without a file, and then they are not made."""
+    if out is None:
+        yield lambda _: None
+        return
+    with out.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(columns)
+        yield writer.writerows
+
+
+def table_to(out: Path | None, table: "pd.DataFrame", instants: Sequence[str]) -> None:
+    """A table as a CSV file, if there is one.
+
+    Args:
+        instants: columns in ms since 1970 UTC, written as RFC 3339.
+    """
+    if out is None:
+        return
+    import pandas as pd
+
+    told = {name: pd.to_datetime(table[name], unit="ms", utc=True).dt.strftime(_INSTANT) for name in instants}
+    table.assign(**told).round(6).to_csv(out, index=False)
 
 
 def _plain(value: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-__all__ = ["JUMP_CM", "Bools", "Floats", "Ints", "Levels", "errors", "largest_steps", "levels"]
+__all__ = ["JUMP_CM", "Bools", "Floats", "Ints", "Levels", "errors", "levels"]
 
 Floats: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 Bools: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
@@ -81,13 +81,3 @@ def errors(times: Ints, values: Floats, jump: float = JUMP_CM) -> tuple[Ints, Fl
     after[first + 1] = 1
     instead[first + 1] = values[first - 1]
     return after, instead
-
-
-def largest_steps(series: Levels) -> tuple[float, float]:
-    """Largest rise and largest fall from one reading to the next that turned out to be true; positive both."""
-    kept = series.after == 0
-    times, values = series.times[kept], series.level[kept]
-    steps = np.diff(values)[np.diff(times) <= _SLOW_MS]
-    if len(steps) == 0:
-        return 0.0, 0.0
-    return float(max(steps.max(), 0.0)), float(max(-steps.min(), 0.0))

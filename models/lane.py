@@ -50,10 +50,11 @@ class SlowLane:
         self._city = city
         self._detectors = {
             name: d.of(city) if isinstance(d, Local) else d
-            for name, d in sorted(detectors.items(), key=lambda entry: (_is_last(entry[1]), entry[0]))
+            for name, d in sorted(detectors.items())
             if d.lane == "slow"
         }
-        self._roles = [Role.of(d, partial(self._peer, name)) for name, d in self._detectors.items()]
+        roles = [Role.of(d, partial(self._peer, name)) for name, d in self._detectors.items()]
+        self._roles = sorted(roles, key=lambda role: role.last)
         self._overseen = any(
             role.last and not role.detector.kinds.isdisjoint(city.kinds) for role in self._roles
         )
@@ -223,10 +224,7 @@ class SlowLane:
         if role.timed and name in self._sensors[key].parts:
             told += self._pass_time(key, name, reading.received_at - self._slack_ms, listening_since)
         try:
-            sensor = self._sensors[key]
-            part = sensor.parts.get(name)
-            if part is None:
-                part = sensor.parts[name] = Part(detector.start(sensor.station, sensor.kind))
+            part = self._part(key, detector)
             said = self._answers.get((key, reading.observed_at), NOTHING_SAID) if role.last else NOTHING_SAID
             asked = Sample(reading, sample.track, sample.pending, part.state, role.peers, said)
             (answer,) = checked(detector, detector.score((asked,)), 1)
@@ -326,8 +324,3 @@ class SlowLane:
         count = self.errors[name]
         if count & (count - 1) == 0:  # the 1st, 2nd, 4th, 8th ... time: not 5,000 lines a second
             _log.error("detector raised", detector=name, sensors=keys[:3], count=count, exc_info=error)
-
-
-def _is_last(detector: Detector) -> bool:
-    """Whether it is asked after the others, because it watches what they say."""
-    return bool(getattr(detector, "last", False))

@@ -16,7 +16,7 @@ SELF = "lane"
 """Where rows have a detector's name, the lane's own row has this one."""
 _VERSION = "1"
 _NO_TRACK = Track()
-"""The slow lane keeps no track: a hundred thousand of them would be a quarter of all memory."""
+"""The slow lane keeps no tracks: none of its detectors looks at one, and each would be a second copy."""
 _HOLD_CADENCES = 2
 """Less than the alert machine's three, so that a voice never stops before its alert was lowered."""
 

@@ -9,7 +9,7 @@ from models.untimed import Untimed
 __all__ = ["MOST_STATIONS", "Role"]
 
 MOST_STATIONS = 10_000
-"""Stations that every slow detector follows; with the models' states of more the memory of one process would end."""
+"""Stations that every slow detector follows: states of up to 8 kB a detector have to fit into one process."""
 
 
 class Role(NamedTuple):

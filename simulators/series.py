@@ -12,7 +12,7 @@ import pandas as pd
 from pantau.errors import ConfigError
 from pantau.kinds.water_level import KIND as WATER_LEVEL
 
-__all__ = ["read_series"]
+__all__ = ["read_series", "read_texts"]
 
 _COLUMNS = ("time", "station", "value", "unit")
 _MOST_PROBLEMS = 20
@@ -44,7 +44,12 @@ def read_series(*paths: Path) -> "dict[str, pd.Series[float]]":
     return found
 
 
-def _read(path: Path) -> pd.DataFrame:
+def read_texts(path: Path) -> pd.DataFrame:
+    """A CSV file with a header as texts; the index of a row is its line.
+
+    Raises:
+        ConfigError: the file cannot be read, or is no CSV.
+    """
     try:
         table = pd.read_csv(
             path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False
@@ -53,6 +58,12 @@ def _read(path: Path) -> pd.DataFrame:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from None
     except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
         raise ConfigError(f"{path}: is not a CSV file in UTF-8 ({str(error).strip()})") from None
+    table.index += 2  # the header is line 1
+    return table
+
+
+def _read(path: Path) -> pd.DataFrame:
+    table = read_texts(path)
     missing = [name for name in _COLUMNS if name not in table.columns]
     if missing:
         raise ConfigError(
@@ -64,12 +75,12 @@ def _read(path: Path) -> pd.DataFrame:
     times = pd.to_datetime(table["time"].where(zoned), utc=True, format="ISO8601", errors="coerce")
     values = pd.to_numeric(table["value"], errors="coerce").astype("float64")
     problems = [
-        f"{path}:{int(line) + 2}: time is {table['time'][line]!r}, expected RFC 3339 with an offset such as "
+        f"{path}:{line}: time is {table['time'][line]!r}, expected RFC 3339 with an offset such as "
         "2026-01-02T03:04:05Z"
         for line in table.index[times.isna()][:_MOST_PROBLEMS]
     ]
     problems += [
-        f"{path}:{int(line) + 2}: value is {table['value'][line]!r}, expected a finite number"
+        f"{path}:{line}: value is {table['value'][line]!r}, expected a finite number"
         for line in table.index[~np.isfinite(values)][:_MOST_PROBLEMS]
     ]
     if problems:

@@ -1,11 +1,9 @@
 """``pantau evaluate``: how well the models do on data that somebody else gives; baselines stand beside them."""
 
-import importlib
-import pkgutil
-
 import typer
 
 from app import evaluations
+from app.discover import add_each
 
 
 def register(cli: typer.Typer) -> None:
@@ -13,6 +11,5 @@ def register(cli: typer.Typer) -> None:
     evaluate = typer.Typer(
         name="evaluate", help="How well the models do on given data, beside baselines.", no_args_is_help=True
     )
-    for info in sorted(pkgutil.iter_modules(evaluations.__path__), key=lambda module: module.name):
-        importlib.import_module(f"{evaluations.__name__}.{info.name}").register(evaluate)
+    add_each(evaluations, evaluate)
     cli.add_typer(evaluate)

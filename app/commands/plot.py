@@ -1,11 +1,9 @@
 """``pantau plot``: pictures of what an evaluation wrote; needs matplotlib, the extra ``plot``."""
 
-import importlib
-import pkgutil
-
 import typer
 
 from app import plots
+from app.discover import add_each
 
 
 def register(cli: typer.Typer) -> None:
@@ -13,6 +11,5 @@ def register(cli: typer.Typer) -> None:
     plot = typer.Typer(
         name="plot", help="Pictures of what `pantau evaluate --out` wrote (SVG, PNG).", no_args_is_help=True
     )
-    for info in sorted(pkgutil.iter_modules(plots.__path__), key=lambda module: module.name):
-        importlib.import_module(f"{plots.__name__}.{info.name}").register(plot)
+    add_each(plots, plot)
     cli.add_typer(plot)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pantau.errors import ConfigError
+from simulators.series import read_texts
 
 __all__ = ["ZONED", "instant", "only", "read_scored"]
 
@@ -37,7 +38,7 @@ def read_scored(
     Raises:
         ConfigError: the file cannot be read, has no such column, no row is left, or values are wrong.
     """
-    table = _text(path)
+    table = read_texts(path)
     names = {_found(path, table, alternatives): how for alternatives, how in wanted.items()}
     for name, text in (keep or {}).items():
         table = only(table, name, text, where=str(path))
@@ -78,19 +79,6 @@ def instant(text: str, *, where: str) -> int:
     except ValueError:
         raise ConfigError(f"{where}: found {text!r}, expected a time such as 2026-01-02T03:04:05Z") from None
     return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
-
-
-def _text(path: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(
-            path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False
-        )
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from None
-    except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
-        raise ConfigError(f"{path}: is not a CSV file in UTF-8 ({str(error).strip()})") from None
-    table.index += 2  # the header is line 1
-    return table
 
 
 def _found(path: Path, table: pd.DataFrame, alternatives: str) -> str:

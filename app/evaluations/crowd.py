@@ -1,14 +1,13 @@
 """``pantau evaluate crowd``: surges invented on real counts; who finds them, and who cries wolf."""
 
-import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
-from app.report import tell
+from app.report import rows_to, tell
 from pantau.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _DETECTOR = "surge"
+_COLUMNS = ("model", "station", "time", "value", "score", "injected")
 ByStation = Annotated[bool, typer.Option("--by-station", help="one row a station and model")]
 Json = Annotated[bool, typer.Option("--json", help="one object a line on stdout")]
 
@@ -58,8 +58,9 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command
     product = crowd_models.product(detectors()[_DETECTOR], threshold, timezone or "UTC")
     traces = [crowd.trace(model, plan) for model in [product, *crowd_models.baselines()] for plan in plans]
     tell(list(_rows(traces, by_station=by_station)), as_json=as_json)
-    if out is not None:
-        _write(out, traces)
+    with rows_to(out, _COLUMNS) as write:
+        for trace in traces:
+            write(_lines(trace))
 
 
 def _zone(name: str) -> ZoneInfo | None:
@@ -69,7 +70,7 @@ def _zone(name: str) -> ZoneInfo | None:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
         raise ConfigError(
-            f"--timezone {name!r} is no time zone; give an IANA name such as Asia/Jakarta"
+            f"--timezone {name!r} is no time zone; give an IANA name such as Europe/London"
         ) from None
 
 
@@ -85,16 +86,8 @@ def _rows(traces: "list[Trace]", *, by_station: bool) -> Iterator[dict[str, Any]
             yield {"model": model, **tally(mine)}
 
 
-def _write(out: Path, traces: "Iterable[Trace]") -> None:
-    """Scores of the untouched series (``injected`` is blank), then those of each surge (its kind and number)."""
-    with out.open("w", encoding="utf-8", newline="") as lines:
-        writer = csv.writer(lines)
-        writer.writerow(["model", "station", "time", "value", "score", "injected"])
-        for trace in traces:
-            writer.writerows(_lines(trace))
-
-
 def _lines(trace: "Trace") -> Iterator[tuple[str, str, str, str, str, str]]:
+    """Scores of the untouched series (``injected`` is blank), then those of each surge (its kind and number)."""
     from pantau.forms import rfc3339
 
     plan = trace.plan

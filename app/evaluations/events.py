@@ -16,7 +16,7 @@ from app.evaluations.forecast import (
     read_asked,
     rule_of,
 )
-from app.report import tell
+from app.report import table_to, tell
 from app.settings import load_settings
 from pantau.errors import ConfigError
 
@@ -64,11 +64,7 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command
     rows, signals = events.evaluate(
         asked.series, Question(target, asked.upstream, settings, rule), asked.train
     )
-    if out is not None:
-        import pandas as pd
-
-        signals["at"] = pd.to_datetime(signals["at"], unit="ms", utc=True).dt.strftime("%Y-%m-%dT%H:%M:%SZ")
-        signals.round(6).to_csv(out, index=False)
+    table_to(out, signals, ["at"])
     tell(rows, as_json=as_json)
 
 

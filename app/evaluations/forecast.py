@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from app.report import tell
+from app.report import table_to, tell
 from app.settings import load_settings
 from pantau import cityfolder
 from pantau.city import City
@@ -70,23 +70,15 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command
     rule = rule_of(city or load_settings().city, target, asked.upstream)
     question = Question(target, asked.upstream, Settings((limit,), _leads(leads)), rule)
     rows, forecasts = forecast.evaluate(asked.series, question, asked.train)
-    if out is not None:
-        import pandas as pd
-
-        for column in ("issued_at", "target_at"):
-            forecasts[column] = pd.to_datetime(forecasts[column], unit="ms", utc=True).dt.strftime(
-                "%Y-%m-%dT%H:%M:%SZ"
-            )
-        forecasts["yes"] = forecasts["yes"].astype("Int64")
-        forecasts.round(6).to_csv(out, index=False)
+    table_to(out, forecasts.astype({"yes": "Int64"}), ["issued_at", "target_at"])
     tell(rows, as_json=as_json)
 
 
 def read_asked(file: Path, train: list[Path] | None, upstream: str) -> Asked:
     """Read a command's recordings."""
-    names = tuple(name.strip() for name in upstream.split(",") if name.strip())
     from simulators.series import read_series
 
+    names = tuple(name.strip() for name in upstream.split(",") if name.strip())
     return Asked(read_series(file), read_series(*train) if train else None, names)
 
 

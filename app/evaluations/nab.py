@@ -3,7 +3,6 @@
 The labels are read after the last score was made; a model gets the timestamps and values of one file and nothing else.
 """
 
-import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from app.report import tell
+from app.report import rows_to, tell
 from pantau.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -83,8 +82,11 @@ def run(
         raise ConfigError(f"{labels}: not found; {_SHAPE}")
     files = _read_data(folder)
     runs = [_score(name, model, files) for name, model in MODELS.items()]
-    if out is not None:
-        _write(out, files, runs)
+    with rows_to(out, ("model", "file", "timestamp", "value", "score")) as write:
+        for run in runs:
+            for name, file in files.items():
+                scored = zip(file.stamps, file.values, run.scores[name], strict=True)
+                write((run.model, name, *row) for row in scored)
     limits = _read_labels(labels, files)
     if others:
         tell([_carried(run, files, limits) for run in runs], as_json=as_json)
@@ -238,14 +240,3 @@ def _read_labels(path: Path, files: Mapping[str, _File]) -> dict[str, list[tuple
         except (TypeError, ValueError) as error:
             raise ConfigError(f"{path}: a window of {name!r} {error}; {form}") from None
     return limits
-
-
-def _write(path: Path, files: Mapping[str, _File], runs: Sequence[_Run]) -> None:
-    """Every score, for somebody else to judge."""
-    with path.open("w", encoding="utf-8", newline="") as lines:
-        writer = csv.writer(lines)
-        writer.writerow(["model", "file", "timestamp", "value", "score"])
-        for run in runs:
-            for name, file in files.items():
-                rows = zip(file.stamps, file.values, run.scores[name], strict=True)
-                writer.writerows([run.model, name, *row] for row in rows)

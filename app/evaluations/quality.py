@@ -1,14 +1,12 @@
 """``pantau evaluate quality``: real levels with faults put into them in, who finds them and who doubts floods out."""
 
-import csv
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.report import tell
+from app.report import rows_to, tell
 from pantau.errors import ConfigError
 from pantau.kinds.water_level import KIND
 
@@ -38,7 +36,7 @@ def run(
     from models.evaluations.quality import Tally, trials
 
     tally, gauges = Tally(), _gauges(file)
-    with _writer(out) as write:
+    with rows_to(out, _COLUMNS) as write:
         for one in gauges:
             for trial in trials(one, seed):
                 tally.add(trial)
@@ -68,18 +66,6 @@ def _gauges(file: Path) -> "list[Gauge]":
             f"{file}: no station with {LEAST_READINGS} water levels; units are {', '.join(KIND.units)}"
         )
     return found
-
-
-@contextmanager
-def _writer(out: Path | None) -> Iterator[Callable[[Iterable[tuple[str, ...]]], object]]:
-    """Where rows go; nowhere without a file."""
-    if out is None:
-        yield lambda _: None
-        return
-    with out.open("w", encoding="utf-8", newline="") as lines:
-        writer = csv.writer(lines)
-        writer.writerow(_COLUMNS)
-        yield writer.writerows
 
 
 def _lines(trial: "Trial") -> Iterator[tuple[str, ...]]:

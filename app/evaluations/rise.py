@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.report import tell
+from app.report import rows_to, tell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,8 +40,10 @@ def run(
     for limit in _RULES:
         models[f"rise_{limit:g}_in_30"] = {n: plain(series, limit) for n, series in levels.items()}
     tell([_row(model, found, levels) for model, found in models.items()], as_json=as_json)
-    if out is not None:
-        _write(out, models)
+    with rows_to(out, ("model", "station", "start_ms", "end_ms", "confirmed_ms")) as write:
+        for model, found in models.items():
+            for station, spans in found.items():
+                write((model, station, *span) for span in spans)
 
 
 def _product(name: str, levels: "pd.Series[float]") -> "list[Alarm]":
@@ -87,14 +89,3 @@ def _row(
         "false_per_30d": total.false_alarms / total.months if total.months else None,
         "false_confirmed_per_30d": total.false_sure / total.months if total.months else None,
     }
-
-
-def _write(out: Path, models: "dict[str, dict[str, list[Alarm]]]") -> None:
-    import csv
-
-    with out.open("w", encoding="utf-8", newline="") as lines:
-        writer = csv.writer(lines)
-        writer.writerow(["model", "station", "start_ms", "end_ms", "confirmed_ms"])
-        for model, found in models.items():
-            for station, spans in found.items():
-                writer.writerows([model, station, *span] for span in spans)

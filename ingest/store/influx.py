@@ -170,18 +170,15 @@ class InfluxStore:
     def _lines(self, readings: Sequence[Reading]) -> list[str]:
         known, lines = self._heads.get, []
         for reading in readings:
-            head = known((reading.kind, reading.station, reading.sensor)) or self._head(reading)
-            lines.append(to_line(reading, head))
+            key = (reading.kind, reading.station, reading.sensor)
+            lines.append(to_line(reading, known(key) or self._head(key, reading)))
         return lines
 
-    def _head(self, reading: Reading) -> str:
-        key = (reading.kind, reading.station, reading.sensor)
-        found = self._heads.get(key)
-        if found is None:
-            if len(self._heads) >= _MOST_HEADS:
-                self._heads.clear()
-            found = self._heads[key] = head(self._city, reading)
-        return found
+    def _head(self, key: tuple[str, str, str], reading: Reading) -> str:
+        if len(self._heads) >= _MOST_HEADS:
+            self._heads.clear()
+        made = self._heads[key] = head(self._city, reading)
+        return made
 
     def _outside(self, reading: Reading, oldest: int) -> str:
         return self._too_old() if reading.observed_at < oldest else "InfluxDB's time ends in the year 2262"

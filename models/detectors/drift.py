@@ -16,6 +16,7 @@ from models.baseline import Days
 from models.card import Card
 from models.detector import Sample
 from models.drift import Errors, Finding, Slow, Watched, error_of, of_errors, of_readings, of_share
+from models.kept import read_back
 from models.untimed import Untimed
 from pantau.errors import ConfigError
 from pantau.event import Score
@@ -106,11 +107,8 @@ class Drift(Untimed):
 
     def load(self, version: str, body: bytes, station: Station, kind: Kind) -> State | None:
         """The state back; None for another version's or a broken one."""
-        if version != self.version:
-            return None
-        try:
-            state = msgspec.msgpack.decode(body, type=State)
-        except msgspec.MsgspecError:
+        state = read_back(State, version, body, self.version)
+        if state is None:
             return None
         state.cadence_ms, state.unit = station.cadence_ms, kind.unit
         return state

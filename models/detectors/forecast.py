@@ -19,6 +19,7 @@ from models.detector import Sample
 from models.families import forecast_of
 from models.forecast_words import reason_for
 from models.forecaster import Forecaster, Levels, Made, Memory, Models, Plan
+from models.kept import read_back
 from models.loaded import Role, loaded
 from models.margins import Margins
 from models.recent import Recent
@@ -173,11 +174,8 @@ class ForecastDetector:
     def load(self, version: str, body: bytes, station: Station, kind: Kind) -> State | None:
         """The state back; None for another version's or a broken one. Margins begin anew when links or model change."""
         del kind
-        if version != self.version:
-            return None
-        try:
-            kept = msgspec.msgpack.decode(body, type=_Kept)
-        except msgspec.MsgspecError:
+        kept = read_back(_Kept, version, body, self.version)
+        if kept is None:
             return None
         if len(kept.steps) != len(kept.values) or any(step <= 0 for step in kept.steps):
             return None

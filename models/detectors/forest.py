@@ -15,6 +15,7 @@ from models import features
 from models.card import Stored
 from models.detector import Sample
 from models.families import Estimator, forest_of
+from models.kept import read_back
 from models.loaded import Role, loaded
 from models.untimed import Untimed
 from pantau.errors import ConfigError
@@ -125,11 +126,8 @@ class Forest(Untimed):
     def load(self, version: str, body: bytes, station: Station, kind: Kind) -> State | None:
         """The window back; None for another version's or a broken one."""
         del kind
-        if version != self.version:
-            return None
-        try:
-            state = msgspec.msgpack.decode(body, type=State)
-        except msgspec.MsgspecError:
+        state = read_back(State, version, body, self.version)
+        if state is None:
             return None
         state.cadence_ms = station.cadence_ms
         return state if len(state.values) <= features.WINDOW else None

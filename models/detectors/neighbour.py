@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from models.detector import Sample
+from models.kept import read_back
 from models.untimed import Untimed
 from pantau.city import City
 from pantau.event import Score
@@ -214,11 +215,8 @@ class Neighbour(Untimed):
     def load(self, version: str, body: bytes, station: Station, kind: Kind) -> State | None:
         """The state back; None for another version's or a broken one."""
         del station, kind
-        if version != self.version:
-            return None
-        try:
-            state = msgspec.msgpack.decode(body, type=State)
-        except msgspec.MsgspecError:
+        state = read_back(State, version, body, self.version)
+        if state is None:
             return None
         sane = len(state.days) <= _KEPT_H and (state.count > 0) == (state.hour > 0)
         return state if sane else None

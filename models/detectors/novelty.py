@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from models.detector import Sample
+from models.kept import read_back
 from models.novelty import DAY_MS, Events, Phase, Range, Recent, Window
 from models.untimed import Untimed
 from pantau.event import Score
@@ -124,11 +125,8 @@ class Novelty(Untimed):
     def load(self, version: str, body: bytes, station: Station, kind: Kind) -> State | None:
         """The state back; None for another version's or a broken one."""
         del station, kind
-        if version != self.version:
-            return None
-        try:
-            state = msgspec.msgpack.decode(body, type=State)
-        except msgspec.MsgspecError:
+        state = read_back(State, version, body, self.version)
+        if state is None:
             return None
         return state if state.phase.whole and len(state.ranges) == len(VIEWS) - 1 else None
 

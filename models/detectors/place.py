@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from models.detector import Sample
+from models.kept import read_back
 from models.untimed import Untimed
 from pantau.city import City
 from pantau.density import allowed_share, people_once
@@ -118,12 +119,7 @@ class Place(Untimed):
     def load(self, version: str, body: bytes, station: Station, kind: Kind) -> State | None:
         """The state back; None for another version's or a broken one."""
         del station, kind
-        if version != self.version:
-            return None
-        try:
-            return msgspec.msgpack.decode(body, type=State)
-        except (msgspec.MsgspecError, RecursionError):
-            return None
+        return read_back(State, version, body, self.version)
 
 
 def _fresh(whole: Whole, sample: Sample, at: int) -> dict[str, float]:

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from models.detector import Sample
+from models.kept import read_back
 from models.untimed import Untimed
 from models.voice import Voice
 from pantau.event import Score
@@ -128,11 +129,8 @@ class RateOfRise(Untimed):
     def load(self, version: str, body: bytes, station: Station, kind: Kind) -> State | None:
         """The state back; None for another version's or a broken one."""
         del kind
-        if version != self.version:
-            return None
-        try:
-            state = msgspec.msgpack.decode(body, type=State)
-        except msgspec.MsgspecError:
+        state = read_back(State, version, body, self.version)
+        if state is None:
             return None
         state.gap_ms = 2 * station.cadence_ms
         return state

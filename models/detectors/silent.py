@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from models.detector import Sample
+from models.kept import read_back
 from pantau.event import Gone, Score
 from pantau.kind import Kind
 from pantau.ladder import Ladder
@@ -118,11 +119,8 @@ class Silent:
     def load(self, version: str, body: bytes, station: Station, kind: Kind) -> State | None:
         """The state back with the station's present cadence; None for another version's or a broken one."""
         del kind
-        if version != self.version:
-            return None
-        try:
-            state = msgspec.msgpack.decode(body, type=State)
-        except msgspec.MsgspecError:
+        state = read_back(State, version, body, self.version)
+        if state is None:
             return None
         state.cadence_ms = station.cadence_ms
         return state

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from app.cli import make_cli
 from pantau.errors import ConfigError
-from tests.models.river import river, write
+from tests.models.river import past_and_later
 
 KEYS = [
     "model", "events",
@@ -22,11 +22,7 @@ KEYS = [
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    folder = tmp_path_factory.mktemp("river")
-    series = river(245)
-    past = {name: one.iloc[: 200 * 24] for name, one in series.items()}
-    later = {name: one.iloc[200 * 24 :] for name, one in series.items()}
-    return write(folder / "past.csv", past), write(folder / "later.csv", later)
+    return past_and_later(tmp_path_factory.mktemp("river"), 245)
 
 
 def run(*arguments: str | Path) -> list[dict[str, Any]]:

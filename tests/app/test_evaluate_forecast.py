@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from app.cli import make_cli
 from app.evaluations.forecast import rule_of
 from pantau.errors import ConfigError
-from tests.models.river import river, write
+from tests.models.river import past_and_later, river, write
 from tests.recordings import recordings
 
 KEYS = [
@@ -22,11 +22,7 @@ CITY = Path(__file__).resolve().parents[2] / "cities" / "jakarta"
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    folder = tmp_path_factory.mktemp("river")
-    series = river(260)
-    past = {name: one.iloc[: 200 * 24] for name, one in series.items()}
-    later = {name: one.iloc[200 * 24 :] for name, one in series.items()}
-    return write(folder / "past.csv", past), write(folder / "later.csv", later)
+    return past_and_later(tmp_path_factory.mktemp("river"), 260)
 
 
 def run(*arguments: str | Path) -> list[dict[str, object]]:

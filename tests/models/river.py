@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-__all__ = ["HOUR", "LAG", "hours", "river", "write"]
+__all__ = ["HOUR", "LAG", "hours", "past_and_later", "river", "write"]
 
 HOUR = 3_600_000
 LAG = 3
@@ -48,3 +48,11 @@ def write(path: Path, series: "dict[str, pd.Series[float]]") -> Path:
         frames.append(frame.assign(station=name, unit=str(one.name)))
     pd.concat(frames).to_csv(path, index=False)
     return path
+
+
+def past_and_later(folder: Path, days: int) -> tuple[Path, Path]:
+    """Two recordings of one river: its first 200 days, and the rest of so many."""
+    series = river(days)
+    past = {name: one.iloc[: 200 * 24] for name, one in series.items()}
+    later = {name: one.iloc[200 * 24 :] for name, one in series.items()}
+    return write(folder / "past.csv", past), write(folder / "later.csv", later)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.forecast_features import gauge_of, rows
-from models.forecast_repair import largest_steps, levels
+from models.forecast_repair import levels
 from tests.models.river import HOUR, hours
 
 LEVELS = st.lists(st.sampled_from([0.0, 10.0, 50.0, 80.0, 120.0, 300.0]), min_size=1, max_size=40)
@@ -56,11 +56,6 @@ def test_what_comes_later_changes_nothing_that_was_known(values: list[float], cu
         assert not known or whole[place] == after
         if whole[place] and place + whole[place] < cut:
             assert known
-
-
-def test_the_largest_true_steps_leave_errors_out() -> None:
-    found = levels(hours(9), np.array([100.0, 10, 100, 100, 180, 210, 170, 160, 160]))
-    assert largest_steps(found) == (80.0, 40.0)
 
 
 def test_a_row_sees_an_error_only_until_the_next_reading_shows_it() -> None:

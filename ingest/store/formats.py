@@ -1,9 +1,8 @@
 """What payload formats know of former messages, kept: parts of ``ingest.decode.Decoder`` in, all of them out."""
 
 from collections.abc import Mapping
-from functools import cache
 
-from sqlalchemy import Connection, Insert, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from ingest.store.tables import format_states as table
 from ingest.store.upsert import upsert
@@ -15,16 +14,10 @@ def save_format_states(connection: Connection, parts: Mapping[str, bytes]) -> No
     """Replace these parts; empty ones are forgotten."""
     rows = [{"name": name, "body": body} for name, body in parts.items() if body]
     if rows:
-        connection.execute(_replace(connection.dialect.name), rows)
+        connection.execute(upsert(connection.dialect.name, table), rows)
     gone = [{"gone": name} for name, body in parts.items() if not body]
     if gone:
         connection.execute(delete(table).where(table.c.name == bindparam("gone")), gone)
-
-
-@cache
-def _replace(dialect: str) -> Insert:
-    """Made once: with a gateway that sends all the time it is needed with every batch."""
-    return upsert(dialect, table)
 
 
 def load_format_states(connection: Connection) -> dict[str, bytes]:

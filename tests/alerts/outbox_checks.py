@@ -28,7 +28,11 @@ def put(engine: Engine, *items: Item) -> int:
 
 def lease(engine: Engine, worker: str = "w", now: int = NOW, limit: int = 10) -> list[Item]:
     with engine.begin() as conn:
-        return outbox.lease(conn, worker, now, limit, LEASE)
+        return [
+            one
+            for channel in ("apprise", "webhook")
+            for one in outbox.lease(conn, worker, now, limit, LEASE, channel)
+        ]
 
 
 def settle(engine: Engine, given: Item, outcome: Outcome, worker: str = "w", now: int = NOW, *,
@@ -40,7 +44,7 @@ def settle(engine: Engine, given: Item, outcome: Outcome, worker: str = "w", now
 
 def expire(engine: Engine, now: int, *removing: str) -> int:
     with engine.begin() as conn:
-        return outbox.expire(conn, now, removing)
+        return sum(outbox.expire(conn, now, removing, channel) for channel in ("apprise", "webhook"))
 
 
 def state_of(engine: Engine, id: str) -> Item:

@@ -18,7 +18,7 @@ ARGS ?=
 # Under -j too, one step after the other: two pips in one .venv would break it, and the tests want both cores.
 .NOTPARALLEL:
 
-.PHONY: help install demo test test-fast test-faults check format evaluate bench-ingest bench-pressure lock clean peers
+.PHONY: help install demo test test-fast test-faults check format evaluate bench-ingest bench-models bench-pressure lock clean peers
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -51,6 +51,9 @@ format: $(venv)/.dev ## rewrite the code in the project's format
 bench-ingest: $(venv)/.dev $(venv)/.pantau ## every figure of ingest beside Telegraf and Node-RED (ARGS="--only …")
 	tools/apt-peers
 	INFLUXD="$$(tools/influxd)" $(bin)/python tools/bench_ingest.py $(ARGS)
+
+bench-models: $(venv)/.dev $(venv)/.pantau ## what a reading costs in the slow lane, and training (ARGS="--invented")
+	$(bin)/python tools/bench_models.py $(ARGS)
 
 bench-pressure: $(venv)/.dev $(venv)/.pantau ## InfluxDB killed under load for ten minutes (ARGS="--minutes 2")
 	tools/apt-peers

@@ -7,7 +7,6 @@ written with the batch, so that nobody sees the one without the other.
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import structlog
-from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from alerts.notices import notices
@@ -23,7 +22,7 @@ from app.sweep import Sweep
 from ingest import refused as refused_store
 from ingest.decode import Refused
 from ingest.store.forecasts import upsert_forecasts
-from ingest.store.latest import latest_since, upsert_latest, upsert_scores
+from ingest.store.latest import known_sensors, latest_of, upsert_latest, upsert_scores
 from ingest.store.tables import slow_states
 from ingest.store.upsert import upsert
 from pantau.city import City
@@ -45,7 +44,10 @@ _ONE_SENSOR: tuple[str, ...] = (MAIN,)
 
 
 class Books:
-    """Writes the results of a batch; knows the newest record of every sensor.
+    """Writes the results of a batch; knows which sensors there are and the newest readings that are not written yet.
+
+    Records that are written stay in the database only: they are wanted again when an alert or an operator touches a
+    station that has sent nothing since.
 
     Args:
         exercise: every notice says LATIHAN / EXERCISE.
@@ -62,16 +64,14 @@ class Books:
         self.on_notices: Callable[[Iterable[str]], None] | None = None
         self._told: set[str] = set()
         self.sweep: Sweep[Reading] = Sweep(latest_every_s)
-        self._records: dict[str, LatestRecord] = {}
         self._sensors: dict[str, tuple[str, ...]] = {}
 
     def load(self, connection: Connection) -> None:
-        """Read the newest records back; call at start and after a failed commit."""
-        self._records.clear()
+        """Read back what is known; call at start and after a failed commit."""
         self._sensors.clear()
         self.sweep.clear()
-        for record in latest_since(connection, -1):
-            self._know(record)
+        for station, sensor in known_sensors(connection):
+            self._meet(station, sensor)
         for _, _, row in tail(connection, cursor(connection, "latest")):
             for revision in row.revisions:
                 reading = self.sweep.get(sensor_key(revision.station, revision.sensor))
@@ -89,9 +89,10 @@ class Books:
             reached(Point.REFUSED_WRITTEN)
         self._note(row)
         transitions = [event for event in events if isinstance(event, Transition)]
-        records = self._eventful(row, events, transitions, states, pos)
+        records = self._eventful(connection, row, events, transitions, states, pos)
+        eventful = {sensor_key(record.station, record.sensor): record for record in records}
         piece = self.sweep.take(pos, at_leisure=row.empty)
-        records += [self._record(key, reading, states, pos) for key, reading in piece.items()]
+        records += [self._record(reading, states, pos) for reading in piece.values()]
         upsert_latest(connection, [record for record in records if record.station in self.city.stations])
         upto = self.sweep.written() if piece else pos if self.sweep.idle else None
         if upto is not None:
@@ -105,7 +106,7 @@ class Books:
         if transitions:
             told = alert_store.apply(connection, transitions, self.city, pos)
             reached(Point.TRANSITIONS_WRITTEN)
-            newest = _Newest(self, states, pos)
+            newest = _Newest(self, connection, eventful, states, pos)
             items = notices(told, self.city, newest, exercise=self.exercise, now=now)
             outbox.put(connection, items)
             self._told.update(item.channel for item in items)
@@ -145,14 +146,31 @@ class Books:
                     severity=event.severity, confirmed=event.confirmed, value=event.value, state=event.state,
                 )  # fmt: skip
 
-    def newest(self, station: str, states: States, pos: int) -> LatestRecord | None:
-        """What is known of a station: its sensor main's record, else that of the first by name."""
+    def newest(
+        self,
+        connection: Connection,
+        station: str,
+        fresh: Mapping[str, LatestRecord],
+        states: States,
+        pos: int,
+    ) -> LatestRecord | None:
+        """What is known of a station: its sensor main's record, else that of the first by name.
+
+        Args:
+            connection: on which the batch is written.
+            fresh: records of the batch itself, by ``sensor_key``.
+        """
         sensors = self._sensors.get(station)
         if sensors is None:
             return None
-        key = sensor_key(station, MAIN if MAIN in sensors else min(sensors))
+        name = MAIN if MAIN in sensors else min(sensors)
+        key = sensor_key(station, name)
         reading = self.sweep.get(key)
-        return self._records[key] if reading is None else self._record(key, reading, states, pos)
+        if reading is not None:
+            return self._record(reading, states, pos)
+        if key in fresh:
+            return fresh[key]
+        return next((one for one in latest_of(connection, [station]) if one.sensor == name), None)
 
     def stations(self) -> Collection[str]:
         """Stations that were heard of."""
@@ -178,18 +196,14 @@ class Books:
         elif sensor not in known:
             self._sensors[station] = (*known, sensor)
 
-    def _know(self, record: LatestRecord) -> None:
-        self._records[sensor_key(record.station, record.sensor)] = record
-        self._meet(record.station, record.sensor)
-
-    def _record(self, key: str, reading: Reading, states: States, pos: int) -> LatestRecord:
-        """The record of a reading as its sensor stands after the batch; remembered."""
-        record = self._records[key] = self._stand(LatestRecord.of(reading), states, pos)
-        return record
+    def _record(self, reading: Reading, states: States, pos: int) -> LatestRecord:
+        """The record of a reading as its sensor stands after the batch."""
+        return self._stand(LatestRecord.of(reading), states, pos)
 
     def _eventful(
-        self, row: Row, events: Sequence[Event], transitions: Sequence[Transition], states: States, pos: int
-    ) -> list[LatestRecord]:
+        self, connection: Connection, row: Row, events: Sequence[Event], transitions: Sequence[Transition],
+        states: States, pos: int,
+    ) -> list[LatestRecord]:  # fmt: skip
         """Records that are written with the batch: of stations with a transition or a repair, and revised ones."""
         touched = {transition.station for transition in transitions}
         touched |= {
@@ -211,27 +225,42 @@ class Books:
             for station in sorted(touched)
             for sensor in self._sensors.get(station, ())
         )
+        wanted = [*keys, *(key for key in revised if key not in keys)]
+        newest = self._known(connection, wanted)
         records = []
-        for key in [*keys, *(key for key in revised if key not in keys)]:
-            record = self._changed(key, revised.get(key), states, pos, always=key in keys)
+        for key in wanted:
+            record = self._changed(key, newest.get(key), revised.get(key), states, pos, always=key in keys)
             records += [] if record is None else [record]
         return records
 
+    def _known(self, connection: Connection, keys: Iterable[str]) -> dict[str, LatestRecord]:
+        """The newest of these sensors before the batch's ladders are noted on it; who was never heard is left out."""
+        found: dict[str, LatestRecord] = {}
+        written: dict[str, None] = {}
+        for key in keys:
+            reading = self.sweep.get(key)
+            if reading is None:
+                written[key.partition("\t")[0]] = None
+            else:
+                found[key] = LatestRecord.of(reading)
+        for record in latest_of(connection, list(written)):
+            found.setdefault(sensor_key(record.station, record.sensor), record)
+        return found
+
     def _changed(
-        self, key: str, revised: FlagRevised | None, states: States, pos: int, *, always: bool
-    ) -> LatestRecord | None:
+        self, key: str, newest: LatestRecord | None, revised: FlagRevised | None, states: States, pos: int, *,
+        always: bool,
+    ) -> LatestRecord | None:  # fmt: skip
         """The record of a sensor if it has to be written now; a revised flag counts while its reading is the newest."""
-        reading, known = self.sweep.get(key), self._records.get(key)
-        newest = known if reading is None else LatestRecord.of(reading)
         if newest is None:
             return None
         concerns = revised is not None and newest.observed_at == revised.observed_at
         if not (always or concerns):
             return None
         self.sweep.pop(key)
-        newest = replace(newest, flag=revised.flag, reason=revised.reason) if concerns else replace(newest)  # type: ignore[union-attr]
-        record = self._records[key] = self._stand(newest, states, pos)
-        return record
+        if concerns and revised is not None:
+            newest.flag, newest.reason = revised.flag, revised.reason
+        return self._stand(newest, states, pos)
 
     def _stand(self, record: LatestRecord, states: States, pos: int) -> LatestRecord:
         """Note on a record where its sensor's ladder and rate stand after the batch."""
@@ -239,7 +268,7 @@ class Books:
         state = states.peek(station.group) if station else None
         sensor = state.sensors.get(sensor_key(record.station, record.sensor)) if state else None
         rung = sensor.rungs.get(LEVEL) if sensor else None
-        record.severity = rung.severity if rung else None
+        record.severity = rung.severity if rung else 0 if sensor is not None and sensor.laddered else None
         record.tentative = rung.tentative if rung else 0
         record.rate = sensor.past.track.rate_per_h() if sensor else None
         record.pos = pos
@@ -265,13 +294,26 @@ class Books:
 
 
 class _Newest(Mapping[str, LatestRecord]):
-    """The newest record by station for those who write notices; made when asked for."""
+    """The newest record by station for those who write notices; looked up when first asked for."""
 
-    def __init__(self, books: Books, states: States, pos: int) -> None:
-        self._books, self._states, self._pos = books, states, pos
+    def __init__(
+        self,
+        books: Books,
+        connection: Connection,
+        fresh: Mapping[str, LatestRecord],
+        states: States,
+        pos: int,
+    ) -> None:
+        self._books, self._connection, self._fresh = books, connection, fresh
+        self._states, self._pos = states, pos
+        self._found: dict[str, LatestRecord | None] = {}
 
     def __getitem__(self, station: str) -> LatestRecord:
-        record = self._books.newest(station, self._states, self._pos)
+        if station not in self._found:
+            self._found[station] = self._books.newest(
+                self._connection, station, self._fresh, self._states, self._pos
+            )
+        record = self._found[station]
         if record is None:
             raise KeyError(station)
         return record

@@ -10,8 +10,10 @@ from pantau.city import City
 
 __all__ = ["may_read", "page", "sample", "unheard"]
 
-_SERVICE, _DEVICES, _BY_CERTIFICATE = 1884, 1883, 8885
-"""Listeners of the broker as it is shipped: mosquitto.conf and conf.d/tls.conf.example."""
+_PLAIN, _TLS, _BY_CERTIFICATE = 1883, 8883, 8885
+"""Listeners for devices of the broker as it is shipped: mosquitto.conf and conf.d/tls.conf.example."""
+_OF_DEVICES = {1884: _PLAIN, 1883: _PLAIN, 8884: _TLS, 8883: _TLS}
+"""Port of the service or of devices -> that of devices, as shipped."""
 
 
 def may_read(credential: Credential) -> tuple[str, ...]:
@@ -39,8 +41,9 @@ def sample(city: City, credential: Credential, admin_url: str) -> str:
         admin_url: of the broker; devices are thought to reach it at the same host.
     """
     broker = Endpoint.of(admin_url)
-    port = _DEVICES if broker.port == _SERVICE else broker.port
-    way = f"-h {broker.host} -p {port} -u {credential.id}"
+    port = _OF_DEVICES.get(broker.port)
+    by_tls = " --cafile ca.crt" if port == _TLS else ""
+    way = f"-h {broker.host} -p {port or 'PORT'}{by_tls} -u {credential.id}"
     if credential.certificate:
         files = f"--cafile ca.crt --cert {credential.id}.crt --key {credential.id}.key"
         way = f"-h {broker.host} -p {_BY_CERTIFICATE} {files}"
@@ -59,9 +62,20 @@ def sample(city: City, credential: Credential, admin_url: str) -> str:
         lines.append(
             "  it is refused as `missing_field` (`pantau refused list`): so it came, and no gauge shows a wrong level"
         )
-    by_tls = "" if credential.certificate else "; by TLS port 8883 and --cafile ca.crt"
-    lines.append(f"  the host is the broker's as the device reaches it{by_tls}")
+    lines.append(f"  the host is the broker's as the device reaches it{_of_port(broker, port, credential)}")
     return "\n".join(lines)
+
+
+def _of_port(broker: Endpoint, port: int | None, credential: Credential) -> str:
+    """What is to be known of the port: only the shipped ones are known, and the service's own is never a device's."""
+    if credential.certificate or port == _TLS:
+        return ""
+    if port == _PLAIN:
+        return f"; by TLS port {_TLS} and --cafile ca.crt"
+    return (
+        f"; PORT is that of its listener for devices, {_PLAIN} as shipped, or {_TLS} with --cafile ca.crt "
+        f"({broker.port} is where PANTAU_MQTT_ADMIN_URL goes: the service's own listener, which devices do not reach)"
+    )
 
 
 def unheard(city: City, credential: Credential) -> Iterator[str]:

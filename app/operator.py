@@ -82,7 +82,7 @@ def _close(
     alert = _find(state, command)
     if alert is None or not alert.is_open:
         return False, "this alert is not open"
-    state.muted[str(alert.key)] = alert.severity
+    state.own().muted[str(alert.key)] = alert.severity
     step.settle(state, alert.key, _occasion(command, now), events)
     return True, "closed; it will be raised again if it grows worse, or ends and comes back"
 
@@ -126,7 +126,7 @@ def _service(
     if out == (command.station in state.out_of_service):
         return False, f"the station is already {command.verb.replace('_', ' ')}"
     if out:
-        state.out_of_service[command.station] = command.note
+        state.own().out_of_service[command.station] = command.note
     else:
         del state.out_of_service[command.station]
     for alert in state.alerts.values():

@@ -16,7 +16,7 @@ from pantau.city import City
 from pantau.errors import Unavailable
 from pantau.forms import rfc3339, station_properties
 from pantau.ports import Clock, Publisher
-from pantau.record import LatestRecord
+from pantau.record import LatestRecord, Newest
 
 __all__ = ["PublicTopics"]
 
@@ -37,7 +37,7 @@ class PublicTopics:
         self._publisher = publisher
         self._clock = clock
         self._health = health
-        self._records: dict[str, dict[str, LatestRecord]] = {}
+        self._records = Newest()
         self._out: dict[str, str] = {}
         self._seen = -1
         self._states: dict[str, str] = {}
@@ -78,8 +78,8 @@ class PublicTopics:
         return len(messages)
 
     def _take_records(self, records: list[LatestRecord]) -> None:
+        self._records.add(records)
         for record in records:
-            self._records.setdefault(record.station, {})[record.sensor] = record
             self._seen = max(self._seen, record.pos)
             self._states.pop(record.station, None)
 
@@ -92,7 +92,7 @@ class PublicTopics:
             if id_ not in self._city.stations or (id_ in self._states and not sweep):
                 continue
             properties = station_properties(
-                self._city.stations[id_], list(sensors.values()), self._city, now,
+                self._city.stations[id_], sensors, self._city, now,
                 out_of_service=self._out.get(id_),
                 exercise=self._clock.exercise, slack_ms=self._clock.slack_ms,
             )  # fmt: skip

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from pantau.errors import ConfigError
+
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["rows_to", "table_to", "tell"]
+__all__ = ["rows_to", "table_to", "tell", "to_write"]
 
 _MOST_DIGITS = 6
-_INSTANT = "%Y-%m-%dT%H:%M:%SZ"
+_INSTANT, _FINE_INSTANT = "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 def tell(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
@@ -46,6 +48,19 @@ def tell(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
         typer.echo("  ".join(cells).rstrip())
 
 
+def to_write(path: Path | None) -> Path | None:
+    """A file that a command will write: a Typer callback, so that a wrong path is told before the work is done.
+
+    Raises:
+        ConfigError: it is a folder, or its folder is not there.
+    """
+    if path is not None and path.is_dir():
+        raise ConfigError(f"{path}: is a folder, expected a file to write; name one in it")
+    if path is not None and not path.parent.is_dir():
+        raise ConfigError(f"{path}: cannot be written, there is no folder {path.parent}; make it first")
+    return path
+
+
 @contextmanager
 def rows_to(
     out: Path | None, columns: Sequence[str]
@@ -70,7 +85,11 @@ def table_to(out: Path | None, table: "pd.DataFrame", instants: Sequence[str]) -
         return
     import pandas as pd
 
-    told = {name: pd.to_datetime(table[name], unit="ms", utc=True).dt.strftime(_INSTANT) for name in instants}
+    told = {}
+    for name in instants:
+        times, exact = pd.to_datetime(table[name], unit="ms", utc=True).dt, (table[name] % 1000).any()
+        text = times.strftime(_FINE_INSTANT).str.slice_replace(-4, -1) if exact else times.strftime(_INSTANT)
+        told[name] = text
     table.assign(**told).round(6).to_csv(out, index=False)
 
 

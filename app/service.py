@@ -25,7 +25,7 @@ from pantau.event import Command
 from pantau.faultpoint import Point, reached
 from pantau.reading import MAIN, Reading
 
-__all__ = ["FastLane", "Threads", "follow", "slow_loop"]
+__all__ = ["FastLane", "Threads", "follow", "slow_loop", "wait_until_ready"]
 
 _log = structlog.get_logger("pantau.service")
 
@@ -40,6 +40,8 @@ _COMMANDS_EVERY_S = 0.1
 _SLOW_SAVE_EVERY_S = 5.0
 _SLOW_SAVE_REST = 10
 _RETRY_S = (0.5, 1.0, 2.0, 5.0)
+_HEAD_START_S, _LOOK_S = 10.0, 0.02
+"""Followers that read much at the start let the fast lane listen first, if the broker is there at all."""
 
 
 @dataclass
@@ -269,6 +271,13 @@ def slow_loop(follower: SlowFollower, lane: FastLane, stop: threading.Event) -> 
                 save_at = time.monotonic() + max(_SLOW_SAVE_EVERY_S, _SLOW_SAVE_REST * took)
         if result is None or not (result.scores or result.states):
             stop.wait(_SLOW_IDLE_S)
+
+
+def wait_until_ready(health: Health, stop: threading.Event) -> None:
+    """Let the fast lane have the processor until it listens, for ten seconds at most."""
+    until = time.monotonic() + _HEAD_START_S
+    while not (health.ready or stop.is_set()) and time.monotonic() < until:
+        stop.wait(_LOOK_S)
 
 
 def follow(name: str, turn: Callable[[], int], health: Health, stop: threading.Event) -> None:

@@ -4,7 +4,8 @@ A group is a connected component of the river links, a crowd zone, or ``system``
 """
 
 from collections.abc import Mapping
-from typing import Any
+from sys import intern
+from typing import Any, Never
 
 import msgspec
 
@@ -14,10 +15,35 @@ from pantau.city import City
 from pantau.ladder import Rung
 from pantau.quality import Past
 
-__all__ = ["VERSION", "GroupState", "SensorState", "dump", "load", "sensor_key"]
+__all__ = ["NOTHING", "VERSION", "GroupState", "SensorState", "dump", "load", "sensor_key"]
 
-VERSION = "1"
-"""Of this shape; a snapshot of another version starts afresh and says so."""
+VERSION = "2"
+"""Of this shape; a snapshot of a version that cannot be read starts afresh and says so."""
+_READABLE = frozenset({"1", VERSION})
+"""Version 1 had no ``laddered`` and a rung for every sensor with a ladder: it is taken over as it is."""
+
+
+class _Nothing(dict[str, Any]):
+    """The empty dict that all share who have nothing to keep, which is nearly all; writing into it is a bug."""
+
+    def __setitem__(self, key: str, value: object) -> Never:
+        raise TypeError(f"{key!r} cannot be kept in the dict that everybody shares: call own() first")
+
+    def setdefault(self, key: str, default: object = None) -> Never:
+        """Refused, as every way of writing."""
+        self[key] = default
+
+    def update(self, *more: object, **named: object) -> Never:
+        """Refused, as every way of writing."""
+        self["update"] = (more, named)
+
+
+NOTHING: dict[str, Any] = _Nothing()
+"""Shared by sensors and groups that have nothing to keep; ``own`` gives them dicts of their own."""
+
+
+def _nothing() -> dict[str, Any]:
+    return NOTHING
 
 
 def sensor_key(station: str, sensor: str) -> str:
@@ -25,16 +51,18 @@ def sensor_key(station: str, sensor: str) -> str:
     return f"{station}\t{sensor}"
 
 
-class SensorState(msgspec.Struct, array_like=True):
+class SensorState(msgspec.Struct, array_like=True, gc=False):
     """One sensor's past.
 
     Attributes:
         seen_at, seen: the newest reading that was stepped, whatever its flag.
         stored: value kept under ``seen_at`` (differs after a conflicting duplicate).
         past: quality control's memory.
-        rungs: where each voice stands on its ladder: ``level``, and detectors by name.
-        fast: live state of fast-lane detectors, by name.
+        rungs: where each voice stands on its ladder: ``level``, and detectors by name; without one it stands on the
+            ground, as nearly always.
+        fast: live state of fast-lane detectors, by name; none of a ``Calm`` one that had nothing to look at yet.
         quiet: no fast detector has anything in force: while the value stays low, none has to be asked.
+        laddered: a value was compared with the limits of its station, so its level has a severity, if only 0.
     """
 
     station: str
@@ -43,13 +71,29 @@ class SensorState(msgspec.Struct, array_like=True):
     seen: float = 0.0
     stored: float = 0.0
     past: Past = msgspec.field(default_factory=Past)
-    rungs: dict[str, Rung] = msgspec.field(default_factory=dict)
-    fast: dict[str, Any] = msgspec.field(default_factory=dict)
+    rungs: dict[str, Rung] = msgspec.field(default_factory=_nothing)
+    fast: dict[str, Any] = msgspec.field(default_factory=_nothing)
     quiet: bool = False
+    laddered: bool = False
+
+    def rung(self, voice: str) -> Rung:
+        """Where a voice stands, made when first needed."""
+        found = self.rungs.get(voice)
+        if found is None:
+            if self.rungs is NOTHING:
+                self.rungs = {}
+            found = self.rungs[voice] = Rung()
+        return found
+
+    def keep_fast(self, name: str, part: object) -> None:
+        """Remember a fast detector's state."""
+        if self.fast is NOTHING:
+            self.fast = {}
+        self.fast[name] = part
 
 
-class GroupState(msgspec.Struct):
-    """Everything ``step`` knows of a group.
+class GroupState(msgspec.Struct, gc=False):
+    """Everything ``step`` knows of a group; ``own`` before something is written into one of its dicts but ``sensors``.
 
     Attributes:
         sensors: by ``sensor_key``.
@@ -60,10 +104,16 @@ class GroupState(msgspec.Struct):
     """
 
     sensors: dict[str, SensorState] = msgspec.field(default_factory=dict)
-    alerts: dict[str, AlertState] = msgspec.field(default_factory=dict)
-    muted: dict[str, int] = msgspec.field(default_factory=dict)
-    out_of_service: dict[str, str] = msgspec.field(default_factory=dict)
-    opened: dict[str, int] = msgspec.field(default_factory=dict)
+    alerts: dict[str, AlertState] = msgspec.field(default_factory=_nothing)
+    muted: dict[str, int] = msgspec.field(default_factory=_nothing)
+    out_of_service: dict[str, str] = msgspec.field(default_factory=_nothing)
+    opened: dict[str, int] = msgspec.field(default_factory=_nothing)
+
+    def own(self) -> "GroupState":
+        """Itself, with dicts of its own from here on."""
+        if self.alerts is NOTHING:
+            self.alerts, self.muted, self.out_of_service, self.opened = {}, {}, {}, {}
+        return self
 
     def due(self) -> int:
         """The group's next timer, 0 when it has none."""
@@ -106,8 +156,9 @@ def load(body: bytes, detectors: Mapping[str, Detector], city: City) -> GroupSta
         snapshot = _decoder.decode(body)
     except msgspec.DecodeError:
         return None
-    if snapshot.version != VERSION:
+    if snapshot.version not in _READABLE:
         return None
+    _share(snapshot.state, city)
     for key, parts in snapshot.fast.items():
         sensor = snapshot.state.sensors.get(key)
         station = city.stations.get(sensor.station) if sensor else None
@@ -120,5 +171,18 @@ def load(body: bytes, detectors: Mapping[str, Detector], city: City) -> GroupSta
                 else None
             )
             if state is not None:
-                sensor.fast[name] = state
+                sensor.keep_fast(name, state)
     return snapshot.state
+
+
+def _share(state: GroupState, city: City) -> None:
+    """Let what was read back have in common what fresh states have: names, and the dict of those that have nothing."""
+    if not (state.alerts or state.muted or state.out_of_service or state.opened):
+        state.alerts = state.muted = state.out_of_service = state.opened = NOTHING
+    for sensor in state.sensors.values():
+        station = city.stations.get(sensor.station)
+        if station is not None:
+            sensor.station = station.id
+        sensor.sensor = intern(sensor.sensor)
+        sensor.rungs = sensor.rungs or NOTHING
+        sensor.fast = NOTHING

@@ -2,14 +2,15 @@
 
 import heapq
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from sys import intern
 
+import msgspec
 import structlog
 from sqlalchemy import Connection, select
 
 from alerts.store import alerts as alert_store
 from app import journal
-from app.state import GroupState, SensorState, dump, load
+from app.state import NOTHING, GroupState, SensorState, dump, load
 from app.step import Context, Fate, Step
 from app.sweep import Sweep
 from ingest.store.tables import snapshots
@@ -18,6 +19,7 @@ from models.detector import Detector
 from pantau.alert import AlertKey, AlertState
 from pantau.event import Event, Tick
 from pantau.faultpoint import Point, reached
+from pantau.reading import MAIN, Reading
 from pantau.record import AlertRecord
 
 __all__ = ["States"]
@@ -29,13 +31,14 @@ _SNAPSHOTS_EVERY_S = 5.0
 """How often changed states are saved: what a restart has to step again stays this short."""
 
 
-class _Home(NamedTuple):
-    """Where a station's readings belong, with its sensors by name."""
+class _Home(msgspec.Struct, gc=False):
+    """Where a station's readings belong: those of its sensor main, and of its others by their names, if it has any."""
 
     group: str
     state: GroupState
     context: Context
-    sensors: dict[str, SensorState]
+    main: SensorState | None = None
+    others: dict[str, SensorState] = NOTHING
 
 
 class States:
@@ -178,7 +181,7 @@ class States:
             known = state.alerts.get(text)
             if known is None or known.id != record.id:
                 tentative = record.severity if record.severity > record.confirmed_severity else 0
-                state.opened[text] = record.raised_at
+                state.own().opened[text] = record.raised_at
                 state.alerts[text] = AlertState(
                     key, record.id, record.raised_at, record.confirmed_severity, tentative, record.state, record.n,
                     vouched=record.worst > 0,
@@ -202,10 +205,9 @@ class States:
                     fates.append(Fate.UNKNOWN)
                     continue
                 home = self._home(reading.station)
-            sensor = home.sensors.get(reading.sensor)
+            sensor = home.main if reading.sensor == MAIN else home.others.get(reading.sensor)
             if sensor is None:
-                sensor = step.sensor(home.state, reading.station, reading.sensor)
-                home.sensors[reading.sensor] = sensor
+                sensor = self._sensor(home, reading)
             touch(home.group)
             fates.append(judge(home.state, sensor, home.context, reading, now, events))
         for score in row.scores:
@@ -214,9 +216,20 @@ class States:
 
     def _home(self, station: str) -> _Home:
         """All that judging a station's readings needs, looked up once."""
-        group = self._step.city.stations[station].group
-        home = self._homes[station] = _Home(group, self.of(group), self._step.context(station), {})
+        found = self._step.city.stations[station]
+        home = self._homes[found.id] = _Home(found.group, self.of(found.group), self._step.context(station))
         return home
+
+    def _sensor(self, home: _Home, reading: Reading) -> SensorState:
+        """The state of a sensor that was not heard of since the start."""
+        sensor = self._step.sensor(home.state, home.context.station.id, intern(reading.sensor))
+        if sensor.sensor == MAIN:
+            home.main = sensor
+        elif home.others is NOTHING:
+            home.others = {sensor.sensor: sensor}
+        else:
+            home.others[sensor.sensor] = sensor
+        return sensor
 
     def _group_of_command(self, alert: str, station: str) -> str:
         if not alert:

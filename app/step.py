@@ -6,6 +6,7 @@ database; a failed commit is undone by reading the state back from the last snap
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from math import inf
 
 import msgspec
@@ -18,7 +19,7 @@ from pantau.alert import FORECAST, AlertKey, AlertState, Occasion, note, operate
 from pantau.city import City
 from pantau.event import Command, Event, FlagRevised, Score, Tick, Transition
 from pantau.kind import Kind
-from pantau.ladder import Ladder, Rung
+from pantau.ladder import Ladder
 from pantau.quality import FUTURE_MS, Limits, is_stale, judge, takes_ordinary
 from pantau.reading import Flag, Reading
 from pantau.station import Station
@@ -41,18 +42,20 @@ class Fate:
     DUPLICATE = "duplicate"
 
 
-class Context(msgspec.Struct):
+class Context(msgspec.Struct, gc=False):
     """What the city says about a station, looked up once; below ``edge`` lies no limit of the ladder.
 
     ``quiet_rise`` is the least of those of its fast detectors, 0 when one of them has none: it is always asked.
+    ``calm`` are names of fast detectors whose fresh state is quiet: they need none before the first rise.
     """
 
     station: Station
     kind: Kind
     limits: Limits
     level: AlertKey
-    fast: tuple[tuple[Detector, AlertKey], ...]
+    fast: tuple[Detector, ...]
     quiet_rise: float = inf
+    calm: frozenset[str] = frozenset()
     ladder: Ladder | None = None
     ladder_source: str = ""
     edge: float = inf
@@ -76,6 +79,8 @@ class Step:
         self.broken: Counter[str] = Counter()
         self._fast = [detector for detector in detectors.values() if detector.lane == "fast"]
         self._contexts: dict[str, Context] = {}
+        self._limits: dict[Limits, Limits] = {}
+        self._fast_of: dict[str, tuple[Detector, ...]] = {}
 
     def group_of(self, scope: str) -> str:
         """Key of the state that a station or ``system:<peer>`` belongs to."""
@@ -141,10 +146,7 @@ class Step:
         if detector is None or score.shadow:
             return
         key = self._key(detector, score.station, score.sensor)
-        sensor = state.sensors.setdefault(
-            sensor_key(score.station, score.sensor), SensorState(score.station, score.sensor)
-        )
-        rung = sensor.rungs.setdefault(detector.name, Rung())
+        rung = self.sensor(state, score.station, score.sensor).rung(detector.name)
         before = rung.severity
         if rung.climb(detector.ladder, score.score, score.at, pending=False):
             why: dict[str, object] = {
@@ -207,7 +209,7 @@ class Step:
             state.opened.get(text, 0),
         )  # fmt: skip
         if alert is not None:
-            state.opened[text] = alert.opened_at
+            state.own().opened[text] = alert.opened_at
             if untold:
                 _keep_silent(alert, transitions)
             state.alerts[text] = alert
@@ -256,23 +258,23 @@ class Step:
         at, value = reading.observed_at, reading.value
         ladder = self._ladder(context, at)
         if ladder is not None:
+            sensor.laddered = True
             rung = sensor.rungs.get(LEVEL)
-            if rung is None:
-                rung = sensor.rungs[LEVEL] = Rung()
             # Below every limit with nothing in force nothing can change: the ordinary day, which is nearly always.
-            if (value >= context.edge or rung.severity or rung.tentative) and rung.climb(
-                ladder, value, at, pending=pending
-            ):
+            if (
+                value >= context.edge or (rung is not None and (rung.severity or rung.tentative))
+            ) and sensor.rung(LEVEL).climb(ladder, value, at, pending=pending):
                 occasion = self._occasion(state, context, reading, now, _level_why(context, ladder, reading))
                 self.settle(state, context.level, occasion, events)
-        for detector, key in context.fast:
+        for detector in context.fast:
             score = self._fast_score(detector, sensor, context, reading, pending=pending)
             if score is None:
                 continue
-            rung = sensor.rungs.setdefault(detector.name, Rung())
+            rung = sensor.rung(detector.name)
             if rung.climb(detector.ladder, score.score, at, pending=pending) and not detector.shadow:
                 why = {"detector": score.detector, "version": score.version, "score": score.score,
                        "reason": score.reason, "flag": reading.flag}  # fmt: skip
+                key = self._key(detector, reading.station, "")
                 self.settle(state, key, self._occasion(state, context, reading, now, why), events)
         sensor.quiet = _is_quiet(sensor, context)
         if state.alerts and not is_stale(at, now - self._slack_ms, context.station.cadence_ms):
@@ -285,7 +287,10 @@ class Step:
         try:
             part = sensor.fast.get(detector.name)
             if part is None:
-                part = sensor.fast[detector.name] = detector.start(context.station, context.kind)
+                if _has_nothing_to_see(detector, sensor, context, reading):
+                    return None
+                part = detector.start(context.station, context.kind)
+                sensor.keep_fast(detector.name, part)
             return detector.score([Sample(reading, sensor.past.track, pending, part)])[0]
         except Exception:  # noqa: BLE001 - any error of a plugin is the plugin's, never the river's
             self.broken[detector.name] += 1
@@ -335,13 +340,18 @@ class Step:
         if context is None:
             station = self.city.stations[station_id]
             kind = self.city.kinds[station.kind]
-            found = [detector for detector in self._fast if not detector.kinds or kind.name in detector.kinds]
-            fast = tuple((detector, self._key(detector, station_id, "")) for detector in found)
-            rises = [detector.quiet_rise if isinstance(detector, Calm) else 0.0 for detector in found]
-            key = AlertKey(station_id, station.hazard, LEVEL, station_id)
-            context = self._contexts[station_id] = Context(
-                station, kind, Limits.of(station, kind), key, fast, min(rises, default=inf)
-            )
+            fast = self._fast_of.get(kind.name)
+            if fast is None:
+                fast = self._fast_of[kind.name] = tuple(
+                    detector for detector in self._fast if not detector.kinds or kind.name in detector.kinds
+                )
+            rises = [detector.quiet_rise if isinstance(detector, Calm) else 0.0 for detector in fast]
+            limits = Limits.of(station, kind)
+            context = self._contexts[station.id] = Context(
+                station, kind, self._limits.setdefault(limits, limits),
+                AlertKey(station.id, station.hazard, LEVEL, station.id), fast, min(rises, default=inf),
+                _calm_at_first(fast, station, kind),
+            )  # fmt: skip
         return context
 
     def _find_ladder(self, context: Context, at: int) -> None:
@@ -363,20 +373,46 @@ class Step:
                 context.ladder_to = min(context.ladder_to, dated.valid_from)
 
 
+_CALM: dict[tuple[str, ...], frozenset[str]] = {}
+"""One set for all contexts with the same names."""
+
+
+def _calm_at_first(fast: Iterable[Detector], station: Station, kind: Kind) -> frozenset[str]:
+    """Names of the detectors whose fresh state is quiet; one that raises is asked each time, where it is counted."""
+    names = []
+    for detector in fast:
+        with suppress(Exception):
+            if isinstance(detector, Calm) and detector.is_quiet(detector.start(station, kind)):
+                names.append(detector.name)
+    return _CALM.setdefault(tuple(names), frozenset(names))
+
+
+def _has_nothing_to_see(detector: Detector, sensor: SensorState, context: Context, reading: Reading) -> bool:
+    """Whether a detector that has no state yet would say nothing and leave a fresh one as it is (``Calm``)."""
+    return (
+        isinstance(detector, Calm)
+        and detector.name in context.calm
+        and sensor.past.track.rises_less_than(detector.quiet_rise, reading.value)
+    )
+
+
 def _is_quiet(sensor: SensorState, context: Context) -> bool:
     """Whether neither the level nor a fast detector has anything in force or owed."""
     past = sensor.past
     if not past.track.rises_less_than(context.quiet_rise, past.value):  # this also finds the track's floor
         return False
-    rung = sensor.rungs.get(LEVEL)
-    if rung is None and context.ladder is not None:
+    if context.ladder is not None and not sensor.laddered:
         return False
+    rung = sensor.rungs.get(LEVEL)
     if rung is not None and (rung.severity or rung.tentative):
         return False
+    fast = sensor.fast
     try:
         return all(
-            isinstance(detector, Calm) and detector.is_quiet(sensor.fast[detector.name])
-            for detector, _ in context.fast
+            isinstance(detector, Calm) and detector.is_quiet(fast[detector.name])
+            if detector.name in fast
+            else detector.name in context.calm
+            for detector in context.fast
         )
     except Exception:  # noqa: BLE001 - a detector that raises is asked each time, where its errors are counted
         return False

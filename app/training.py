@@ -9,6 +9,7 @@ import msgspec
 from app.settings import Settings
 from pantau.city import FAR_FUTURE, FAR_PAST, City
 from pantau.errors import ConfigError
+from pantau.forms import rfc3339
 from pantau.ports import ReadingStore
 from pantau.reading import MAIN, Flag, Reading
 from pantau.station import Station
@@ -45,13 +46,23 @@ def instant_or_day(text: str, option: str, city: City) -> int:
 
 
 def from_file(file: Path, city: City, period: Period) -> Histories:
-    """Readings of a recording."""
+    """Readings of a recording.
+
+    Raises:
+        ConfigError: it cannot be read, or holds nothing of the period.
+    """
     from simulators.recording import read_recording
 
+    recording = read_recording(file, city, remedy="leave them out of the file")
     found: Histories = {}
-    for row in read_recording(file, city).rows:
+    for row in recording.rows:
         if period.start <= row.at < period.end:
             _note(found, row.kind, _name(row.station, row.sensor), row.at, row.value)
+    if recording.rows and not found:
+        raise ConfigError(
+            f"{file}: has no reading between --start and --end: it goes from {rfc3339(recording.start)} to "
+            f"{rfc3339(recording.end)}"
+        )
     return found
 
 

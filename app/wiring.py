@@ -3,6 +3,7 @@
 import gc
 import os
 import socket
+from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import IO
 
@@ -23,7 +24,7 @@ from app.housekeeper import Housekeeper
 from app.pipeline import Pipeline
 from app.public import PublicTopics
 from app.sequences import SequenceFollower
-from app.service import FastLane, Threads, follow, slow_loop
+from app.service import FastLane, Threads, follow, slow_loop, wait_until_ready
 from app.settings import Settings
 from app.sole import bound, locked
 from ingest.decode import all_formats
@@ -142,9 +143,14 @@ class Service:
         self.health.resume(
             alert.key.cause for alert in system.alerts.values() if alert.is_open
         ) if system else None
-        slow_lane = SlowLane(self.city, detectors, self.clock.slack_ms)
+        slow_errors: Counter[str] = Counter()
         sequences = SequenceFollower()
-        slow = SlowFollower(self.engine, slow_lane, sequences, pipeline.recent)
+
+        def slow() -> None:
+            wait_until_ready(self.health, stop)
+            slow_lane = SlowLane(self.city, detectors, self.clock.slack_ms, errors=slow_errors)
+            slow_loop(SlowFollower(self.engine, slow_lane, sequences, pipeline.recent), lane, stop)
+
         filters = pipeline.decoder.filters
         self._receiver = MqttReceiver(
             self.settings.mqtt_url, f"pantau-{self.city.id}", filters, self.clock,
@@ -155,9 +161,9 @@ class Service:
         forwarder = Forwarder(self.engine, self.store, pipeline.recent, _STORE_PATIENCE_S)
         name = "influxdb" if self.settings.influx else "store"
         self.threads.start("fast-lane", lane.run)
-        self.threads.start("slow-lane", lambda: slow_loop(slow, lane, stop))
+        self.threads.start("slow-lane", slow)
         self.threads.start("forwarder", lambda: follow(name, forwarder.turn, self.health, stop))
-        keeper = Housekeeper(lane, slow_lane.errors, sequences, self.health)
+        keeper = Housekeeper(lane, slow_errors, sequences, self.health)
         self.threads.start("housekeeper", lambda: keeper.loop(stop))
 
     def _start_alerts(self) -> None:
@@ -171,7 +177,12 @@ class Service:
         )  # fmt: skip
         public = PublicTopics(self.engine, self.city, publisher, self.clock, self.health)
         self.threads.start("sender", lambda: sender.loop(stop))
-        self.threads.start("public-topics", lambda: follow("mqtt-out", public.turn, self.health, stop))
+
+        def publish() -> None:
+            wait_until_ready(self.health, stop)
+            follow("mqtt-out", public.turn, self.health, stop)
+
+        self.threads.start("public-topics", publish)
 
     def _publisher_of_ours(self) -> PahoPublisher:
         """The connection by which this process publishes; made when first needed."""

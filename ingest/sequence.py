@@ -176,11 +176,7 @@ class Sequences:
             at = min(reading.received_at, reading.observed_at)
             found = known.get((reading.station, reading.sensor))
             if found is None:
-                self._add(
-                    Numbering(
-                        intern(reading.station), intern(reading.sensor), part_of(reading.station), seq, at, at
-                    )
-                )
+                self._add(Numbering(reading.station, reading.sensor, part_of(reading.station), seq, at, at))
                 continue
             # Written out, for nearly every message takes this way: the next number, a newer time.
             if seq + found.base - found.last == 1 and at >= found.last_at:
@@ -224,6 +220,7 @@ class Sequences:
         return _decoder.decode(body)
 
     def _add(self, numbering: Numbering) -> None:
+        numbering.station, numbering.sensor = intern(numbering.station), intern(numbering.sensor)
         self._numberings[numbering.station, numbering.sensor] = numbering
         self._parts.setdefault(numbering.part, []).append(numbering)
         self._changed[numbering.part] = 1

@@ -5,7 +5,7 @@ A **shelf** holds all versions of one model: a family (what sort of model it is)
     PANTAU_DATA/models/<family>/<name>/
         CURRENT                version that is live; no such file: none is
         CHALLENGER             version that runs beside it in shadow: its scores are shown and open nothing
-        HISTORY.jsonl          who promoted, took back or tried which version, when and why
+        HISTORY.jsonl          who promoted, took back, retired or tried which version, when and why
         <version>/model.skops  the model (or model.json), never pickle
         <version>/card.json    what it is, for machines: data hash, features, metrics, SHA-256 of the model
         <version>/card.md      the same for people
@@ -23,7 +23,8 @@ from pathlib import Path
 
 import msgspec
 
-from models.card import Card, Note, Step, Stored
+from models import history
+from models.card import Card, Note, Role, Step, Stored, again
 from pantau.errors import ConfigError
 
 __all__ = ["FAMILIES", "Shelf", "shelves"]
@@ -33,7 +34,8 @@ FAMILIES = ("forecast", "forest")
 CURRENT, CHALLENGER, HISTORY = "CURRENT", "CHALLENGER", "HISTORY.jsonl"
 _VERSION = re.compile(r"[0-9a-f]{12}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_RESTORE = "restore the folder or train again"
+_SHOWN = 40
+"""So many characters of what stands where a version should be are told."""
 
 
 class Shelf(msgspec.Struct, frozen=True):
@@ -63,6 +65,11 @@ class Shelf(msgspec.Struct, frozen=True):
             )
         return self.folder / self.family / self.name
 
+    @property
+    def title(self) -> str:
+        """Family and name, as commands take them."""
+        return f"{self.family}/{self.name}"
+
     def versions(self) -> list[str]:
         """Versions that have a card, in alphabetical order."""
         return sorted(card.parent.name for card in self.path.glob("*/card.json"))
@@ -83,21 +90,42 @@ class Shelf(msgspec.Struct, frozen=True):
         """
         return self._named(CHALLENGER)
 
-    def save(self, card: Card, body: bytes, text: str) -> Path:
+    def standing(self, role: Role, check: Callable[[Stored], object]) -> tuple[str | None, str]:
+        """The version of a role and why it cannot be used: empty when it can, or when there is none.
+
+        Args:
+            check: opens the model (``models.families.opened``).
+        """
+        try:
+            version = self.current() if role == "live" else self.challenger()
+        except ConfigError as error:
+            return None, str(error)
+        return version, "" if version is None else self.problem(version, check)
+
+    def problem(self, version: str, check: Callable[[Stored], object]) -> str:
+        """Why a version cannot be used; empty when it can."""
+        try:
+            check(self.load(version))
+        except ConfigError as error:
+            return str(error)
+        return ""
+
+    def save(
+        self, card: Card, body: bytes, text: str, check: Callable[[Stored], object] = lambda stored: stored
+    ) -> Path:
         """Write a version; returns its folder.
 
-        A version that is there and whole is left as it is: it is the same training. The card is written last, and a
-        folder without a card is no version, so whoever is stopped on the way leaves nothing that could be taken.
+        A version that is there and can be used is left as it is: it is the same training. The card is written last,
+        and a folder without a card is no version, so whoever is stopped on the way leaves nothing that could be taken.
 
         Args:
             card: the shelf's, with the version's name; its SHA-256 is filled in here.
             body: of the model's file.
             text: ``card.md``.
+            check: opens the model; one that this release cannot open is written anew.
         """
         target = self.path / card.version
-        try:
-            self.load(card.version)
-        except ConfigError:
+        if self.problem(card.version, check):
             target.mkdir(parents=True, exist_ok=True)
             (target / "card.json").unlink(missing_ok=True)
             _write(target / f"model.{card.format}", body)
@@ -112,21 +140,22 @@ class Shelf(msgspec.Struct, frozen=True):
         Raises:
             ConfigError: it is not there, or is not this version's.
         """
-        if version not in self.versions():
-            known = ", ".join(self.versions()) or "none"
-            raise ConfigError(f"{self.path}: no version {version!r}; there is: {known}")
-        path = self.path / version / "card.json"
+        path, restore = self.path / version / "card.json", self._restore()
+        if not _VERSION.fullmatch(version) or not path.parent.is_dir():
+            raise ConfigError(f"{self.path}: no version {version!r}; there is: {self._known()}")
+        if not path.is_file():
+            raise ConfigError(f"{path}: is missing, and without its card this is no version; {restore}")
         try:
-            card = msgspec.json.decode(_read(path), type=Card)
+            card = msgspec.json.decode(_read(path, restore), type=Card)
         except msgspec.MsgspecError as error:
-            raise ConfigError(f"{path}: is not a card ({error}); {_RESTORE}") from None
+            raise ConfigError(f"{path}: is not a card ({error}); {restore}") from None
         if (card.family, card.name, card.version) != (self.family, self.name, version):
             raise ConfigError(
                 f"{path}: is of {card.family}/{card.name}/{card.version}, expected "
-                f"{self.family}/{self.name}/{version}; {_RESTORE}"
+                f"{self.family}/{self.name}/{version}; {restore}"
             )
         if card.format not in {"json", "skops"}:
-            raise ConfigError(f"{path}: format is {card.format!r}, expected json or skops; {_RESTORE}")
+            raise ConfigError(f"{path}: format is {card.format!r}, expected json or skops; {restore}")
         return card
 
     def load(self, version: str) -> Stored:
@@ -136,7 +165,7 @@ class Shelf(msgspec.Struct, frozen=True):
             ConfigError: what is wrong and what to do.
         """
         card, path = self.card(version), self.path / version
-        stored = Stored(card, _read(path / f"model.{card.format}"), path)
+        stored = Stored(card, _read(path / f"model.{card.format}", self._restore(card.source)), path)
         found = hashlib.sha256(stored.body).hexdigest()
         if found != card.model_sha256:
             raise ConfigError(
@@ -156,25 +185,57 @@ class Shelf(msgspec.Struct, frozen=True):
         check(self.load(version))
         if self._safe(CURRENT) != version:
             self._turn(CURRENT, "promoted", version, note)
-        if self._safe(CHALLENGER) == version:
-            self.unshadow(note)
+        self._end_trial_of(version, note)
 
     def rollback(self, check: Callable[[Stored], object], note: Note) -> str:
         """Make the version live that was so before the present one; returns it. Again goes one further back.
 
+        A challenger of the same version ends.
+
         Raises:
             ConfigError: there was none before, or it cannot be used any more; nothing was changed.
         """
-        past = self._past()
-        if len(past) < 2:
-            known = ", ".join(self.versions()) or "none"
+        former = self.former()
+        if former is None:
             raise ConfigError(
-                f"{self.path}: no version was live before the present one, nothing to go back to; there is: {known} "
-                "(`pantau model promote` takes any of them)"
+                f"{self.path}: no version was live before the present one, nothing to go back to; there is: "
+                f"{self._known()}; `pantau model promote` takes any of these, `pantau model retire` leaves none live"
             )
-        check(self.load(past[-2]))
-        self._turn(CURRENT, "rolled_back", past[-2], note)
-        return past[-2]
+        check(self.load(former))
+        self._turn(CURRENT, "rolled_back", former, note)
+        self._end_trial_of(former, note)
+        return former
+
+    def _end_trial_of(self, version: str, note: Note) -> None:
+        """What is live is not on trial as well."""
+        if self._safe(CHALLENGER) == version:
+            self.unshadow(note)
+
+    def former(self) -> str | None:
+        """The version a roll-back takes: of a retired model the retired one; None when none was live before."""
+        known = history.past(self.history(), self._safe(CURRENT))
+        return known[-2] if len(known) > 1 else None
+
+    def retire(self, note: Note) -> str | None:
+        """Take the live version away, the rules run alone; returns it, None when ``CURRENT`` held no version.
+
+        The version stays in its folder: ``promote`` or ``rollback`` bring it back. A challenger stays on trial.
+
+        Raises:
+            ConfigError: none is live.
+        """
+        if not (self.path / CURRENT).exists():
+            raise ConfigError(
+                f"{self.path}: no version is live, there is nothing to retire; there is: {self._known()}"
+            )
+        version = self._safe(CURRENT)
+        self._remember(Step(note.at, "retired", version or "", "", note.by, note.why))
+        (self.path / CURRENT).unlink()
+        return version
+
+    def is_retired(self) -> bool:
+        """Whether none is live because somebody decided so."""
+        return not (self.path / CURRENT).exists() and history.is_retired(self.history())
 
     def shadow(self, version: str, check: Callable[[Stored], object], note: Note) -> None:
         """Let a version run beside the live one in shadow.
@@ -198,39 +259,25 @@ class Shelf(msgspec.Struct, frozen=True):
 
     def history(self) -> list[Step]:
         """What was done to the shelf, oldest first; lines that cannot be read are passed over."""
-        path = self.path / HISTORY
-        steps = []
-        for line in path.read_bytes().splitlines() if path.is_file() else ():
-            try:
-                steps.append(msgspec.json.decode(line, type=Step))
-            except msgspec.MsgspecError:
-                continue  # the machine stopped while it was written: what it says did not happen
-        return steps
-
-    def _past(self) -> list[str]:
-        """Versions that were live, the present one last, those left by a roll-back removed."""
-        past: list[str] = []
-        for step in self.history():
-            if step.what == "promoted":
-                past.append(step.version)
-            elif step.what == "rolled_back" and step.version in past:
-                past = past[: len(past) - past[::-1].index(step.version)]
-        live = self._safe(CURRENT)
-        if live is None:
-            return [*past, ""]  # CURRENT is gone or spoilt: the last one known is the one to go back to
-        if live in past:  # a promotion that is noted but did not happen lies behind it
-            return past[: len(past) - past[::-1].index(live)]
-        return [*past, live]  # written by hand
+        return history.read(self.path / HISTORY)
 
     def _named(self, file: str) -> str | None:
         path = self.path / file
         if not path.is_file():
             return None
-        version = _read(path).decode("ascii", "replace").strip()
+        ends = f"end the trial with `pantau model shadow {self.title}`"
+        help_ = again(self.family, self.name) if file == CURRENT else ends
+        version = _read(path, help_).decode("ascii", "replace").strip()
         if not _VERSION.fullmatch(version):
-            known = ", ".join(self.versions()) or "none"
-            raise ConfigError(f"{path}: {version!r} is no version; expected one of: {known}")
+            shown = f"{version[:_SHOWN]!r}"
+            raise ConfigError(f"{path}: {shown} is no version; expected one of: {self._known()}; {help_}")
         return version
+
+    def _known(self) -> str:
+        return ", ".join(self.versions()) or "none"
+
+    def _restore(self, source: str = "") -> str:
+        return f"restore it from a backup or {again(self.family, self.name, source)}"
 
     def _safe(self, file: str) -> str | None:
         try:
@@ -244,12 +291,7 @@ class Shelf(msgspec.Struct, frozen=True):
         _write(self.path / file, f"{version}\n".encode())
 
     def _remember(self, step: Step) -> None:
-        path = self.path / HISTORY
-        torn = path.is_file() and not path.read_bytes().endswith(b"\n") and path.stat().st_size > 0
-        with path.open("ab") as lines:
-            lines.write((b"\n" if torn else b"") + msgspec.json.encode(step) + b"\n")
-            lines.flush()
-            os.fsync(lines.fileno())
+        history.remember(self.path / HISTORY, step)
 
 
 def shelves(folder: Path, family: str = "") -> Iterator[Shelf]:
@@ -265,11 +307,15 @@ def shelves(folder: Path, family: str = "") -> Iterator[Shelf]:
                 yield Shelf(folder, word, path.name)
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, restore: str) -> bytes:
     try:
         return path.read_bytes()
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: is missing; {restore}") from None
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); {_RESTORE}") from None
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}); let this user read it, {restore}"
+        ) from None
 
 
 def _write(path: Path, body: bytes) -> None:

@@ -4,13 +4,29 @@
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from models.baseline import Baseline
 
-__all__ = ["Card", "Note", "Step", "Stored"]
+__all__ = ["KEPT", "Card", "Note", "Role", "Step", "Stored", "again"]
+
+KEPT = "the kept readings"
+"""``Card.source`` of a model that learnt from the store."""
+Role = Literal["live", "challenger"]
+
+
+def again(family: str, name: str, source: str = "") -> str:
+    """What to do about a version that cannot be used; a command that is taken as it stands, but for FILE.
+
+    Args:
+        source: of its card, where that can be read.
+    """
+    of = "kind" if family == "forest" else "station"
+    learnt = "--store" if source == KEPT else "FILE"
+    hint = f" (FILE was {source})" if source and source != KEPT else ""
+    return f"train again with `pantau train {learnt} --model {family} --{of} {name}`{hint}"
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +42,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         source: where they came from, in words.
         start, end: their period, ms since 1970 UTC.
         stations: readings per station (or ``station/sensor``).
+        names: of those stations, for people; what is not in it goes by its id.
+        unit: of the readings and of errors (``mae_6h``); empty where it is not known.
         params: of the estimator.
         quantiles: of the raw score on the training readings; they turn it into 0..1.
         metrics: what readings that it has not learnt from gave; a figure that is undefined is left out.
@@ -49,6 +67,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     start: int
     end: int
     stations: dict[str, int]
+    names: dict[str, str] = {}
+    unit: str = ""
     params: dict[str, Any]
     quantiles: dict[str, float] = {}
     metrics: dict[str, float]
@@ -75,8 +95,7 @@ class Stored(msgspec.Struct, frozen=True):
     @property
     def again(self) -> str:
         """What to do about an artifact that cannot be used."""
-        what = f"--kind {self.card.kind}" if self.card.family == "forest" else f"--station {self.card.name}"
-        return f"train again with `pantau train --model {self.card.family} {what}`"
+        return again(self.card.family, self.card.name, self.card.source)
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -91,8 +110,9 @@ class Step(msgspec.Struct, frozen=True):
     """One line of ``HISTORY.jsonl``.
 
     Attributes:
-        what: promoted, rolled_back, shadowed or unshadowed.
-        version: it is about; ``before``: the version that was in its place, empty when none was.
+        what: promoted, rolled_back, retired, shadowed or unshadowed.
+        version: it is about, empty when a spoilt file was taken away.
+        before: the version that was in its place, empty when none was.
     """
 
     at: int

@@ -15,15 +15,18 @@ _FAMILY = {
 def card_text(card: Card) -> str:
     """``card.md``; the same card always gives the same text."""
     lines = [
-        f"# {card.family} of {card.name}, version {card.version}",
+        f"# {card.family} of {_called(card, card.name)}, version {card.version}",
         "",
         _FAMILY.get(card.family, card.family),
         "",
         "## What it learnt from",
         "",
-        f"- Readings of kind `{card.kind}`, {_day(card.start)} to {_day(card.end)} (UTC)"
-        + (f", from {card.source}" if card.source else ""),
-        *(f"- {station}: {count} readings" for station, count in sorted(card.stations.items())),
+        f"- Readings of kind `{card.kind}`{f' in {card.unit}' * bool(card.unit)}, "
+        f"{_day(card.start)} to {_day(card.end)} (UTC)" + (f", from {card.source}" if card.source else ""),
+        *(
+            f"- {_called(card, station)}: {count} readings"
+            for station, count in sorted(card.stations.items())
+        ),
         f"- SHA-256 of the readings: `{card.data}`",
         "",
         "## How good it was on readings it has not learnt from",
@@ -31,7 +34,7 @@ def card_text(card: Card) -> str:
         "| figure | this model | beside it |",
         "| --- | --- | --- |",
         *(
-            f"| {name} | {_number(value)} | {_number(card.baselines.get(name))} |"
+            f"| {name} | {_number(value, _unit(card, name))} | {_number(card.baselines.get(name), _unit(card, name))} |"
             for name, value in sorted(card.metrics.items())
         ),
         "",
@@ -55,5 +58,16 @@ def _day(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
+def _called(card: Card, sensor: str) -> str:
+    """A station (or ``station/sensor``) with its name beside it."""
+    name = card.names.get(sensor.partition("/")[0], "")
+    return f"{sensor} ({name})" if name else sensor
+
+
+def _unit(card: Card, figure: str) -> str:
+    """Errors are in the unit of the readings; all other figures are shares and counts."""
+    return f" {card.unit}" if card.unit and figure.startswith("mae_") else ""
+
+
+def _number(value: float | None, unit: str) -> str:
+    return "-" if value is None else f"{value:.4g}{unit}"

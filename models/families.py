@@ -92,5 +92,9 @@ def forecast_of(stored: Stored) -> Any:
 
     try:
         return Forecast.of_json(stored.body)
-    except (ConfigError, ValueError, KeyError, TypeError) as error:
+    except ConfigError as error:
+        # It knows that training helps, but not with which command.
+        why = str(error).removesuffix("; train again")
+        raise ConfigError(f"{stored.path}/model.json: {why}; {stored.again}") from error
+    except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{stored.path}/model.json: cannot be read ({error}); {stored.again}") from error

@@ -14,6 +14,7 @@ import numpy as np
 from models.forecast_core import Answer, Core
 from models.forecast_features import Gauge, Rows, levels_of, rows
 from models.forecast_repair import Bools, Floats, Ints, Levels
+from models.forecast_row import calm_row
 from models.recent import Recent
 from pantau.errors import ConfigError
 
@@ -178,11 +179,14 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
             upstream: of the gauges upstream, by the names in ``self.upstream``; one may be missing.
             at: instant of issue, ms; readings after it must not be in there.
         """
-        empty = Recent()
-        series = [levels_of(own, self.gauges[0].jump)]
-        for name, gauge in zip(self.upstream, self.gauges[1:], strict=True):
-            series.append(levels_of(upstream.get(name, empty), gauge.jump))
-        batch = self.predict_all(np.array([at], dtype=np.int64), series)
+        instants, empty = np.array([at], dtype=np.int64), Recent()
+        heard = [own, *(upstream.get(name, empty) for name in self.upstream)]
+        pairs = list(zip(self.gauges, heard, strict=True))
+        made = calm_row(at, pairs)
+        if made is not None:
+            batch = self.of_rows(instants, made)
+        else:
+            batch = self.predict_all(instants, [levels_of(recent, gauge.jump) for gauge, recent in pairs])
         if np.isnan(batch.now[0]):
             return Prediction(at, float("nan"), False, (), "no usable reading of the gauge itself")  # noqa: FBT003 - positional struct
         steps = tuple(

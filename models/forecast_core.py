@@ -20,6 +20,7 @@ __all__ = ["LEVELS", "Answer", "Core", "Linear"]
 
 LEVELS = tuple(round(0.005 * step, 3) for step in (1, 2, 4, *range(10, 191, 5), 196, 198, 199))
 """Probabilities at which a distribution of errors is kept."""
+_EDGES = np.array((0.0, *LEVELS, 1.0))
 _CHUNK = 2_000
 _WIDEST = 2.0
 _FLOODY, _LEAST_TRUSTED = 0.5, 1.2
@@ -99,6 +100,14 @@ class Core(msgspec.Struct, frozen=True, dict=True):
         return Grove(self.forest)
 
     @cached_property
+    def _arrays(self) -> tuple[Floats, ...]:
+        """Weights, states, tops, units, largest, floor and typical, each as an array."""
+        return (
+            np.array(self.weights).reshape(3, -1), np.array(self.states), np.array(self.tops), np.array(self.units),
+            np.array(self.largest), np.array(self.floor), np.array(self.typical),
+        )  # fmt: skip
+
+    @cached_property
     def _band(self) -> Floats:
         return np.array(self.band).reshape(-1, len(LEVELS))
 
@@ -113,22 +122,20 @@ class Core(msgspec.Struct, frozen=True, dict=True):
 
     def blend(self, x: Floats, linear: Floats, mean: Floats, remembered: tuple[Floats, Floats]) -> Answer:
         """The answers of its parts as one."""
-        strange = np.maximum((np.abs(x) / np.array(self.largest)).max(axis=1), 1e-9)[:, None]
+        weights, states, tops, units, largest, floor, typical = self._arrays
+        strange = np.maximum((np.abs(x) / largest).max(axis=1), 1e-9)[:, None]
         trusted = max(_FLOODY * self.tops[0] / self.units[0], _LEAST_TRUSTED)
         trust = np.minimum(1.0, trusted / strange) ** 2
         linear, mean = linear * trust, mean * trust
-        weights = np.array(self.weights).reshape(3, -1)
-        state = np.searchsorted(np.array(self.states), np.abs(linear).max(axis=1), side="right")
-        beyond = np.zeros(len(x))
-        for column, top, unit in zip(self.heights, self.tops, self.units, strict=True):
-            np.maximum(beyond, (x[:, column] - top) / unit, out=beyond)
+        state = np.searchsorted(states, np.abs(linear).max(axis=1), side="right")
+        beyond = ((x[:, self.heights] - tops) / units).max(axis=1, initial=0.0)
         beyond = np.maximum(np.minimum(beyond, 1.0)[:, None], 1.0 - trust)
         share = np.maximum(weights[state], beyond)
         middle = share * linear + (1 - share) * remembered[0]
-        scale = np.maximum(remembered[1] + beyond * np.abs(linear - remembered[0]), np.array(self.floor))
+        scale = np.maximum(remembered[1] + beyond * np.abs(linear - remembered[0]), floor)
         wider = np.minimum(1.0 / trust, _WIDEST)
         scale = scale * wider
-        spread = 0.5 * (np.concatenate([scale, scale], axis=1) + np.array(self.typical) * wider)
+        spread = 0.5 * (np.concatenate([scale, scale], axis=1) + typical * wider)
         return Answer(middle, scale, mean, spread)
 
     def edge(self, scale: Floats, probability: float) -> Floats:
@@ -142,7 +149,7 @@ class Core(msgspec.Struct, frozen=True, dict=True):
         return np.concatenate(parts) if parts else np.empty_like(off)
 
     def _exceeds(self, off: Floats) -> Floats:
-        table, levels = self._chance, np.array((0.0, *LEVELS, 1.0))
+        table, levels = self._chance, _EDGES
         place = (off[..., None] > table[:, None, :]).sum(axis=-1)  # how many quantiles lie below
         output = np.arange(len(table))[:, None]
         low, high = table[output, np.maximum(place - 1, 0)], table[output, np.minimum(place, len(LEVELS) - 1)]

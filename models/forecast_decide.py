@@ -48,13 +48,19 @@ class Alarms(NamedTuple):
 
 
 class Warned(NamedTuple):
-    """Counts of ``Alarms``."""
+    """Counts of ``Alarms``.
+
+    Attributes:
+        false: alarms whose start no flood followed in time.
+        in_vain: the same, where an alarm that goes on when its flood should have come begins anew.
+    """
 
     events: int
     warned: int
     warned_2h: int
     false: int
     months: float
+    in_vain: int
 
     @property
     def false_per_30d(self) -> float:
@@ -73,18 +79,33 @@ def warned(alarms: Alarms) -> Warned:
     early = np.searchsorted(on, alarms.crossings - window)
     any_before = np.searchsorted(on, alarms.crossings) > early
     two_before = np.searchsorted(on, alarms.crossings - SLACK_MS, side="right") > early
-    false = 0
-    for first, _ in episodes(times, alarms.active, SLACK_MS):
-        place = int(np.searchsorted(wet, first))
-        false += place == len(wet) or int(wet[place]) - first > window
+    stretches = [
+        _in_vain(first, last, wet, window) for first, last in episodes(times, alarms.active, SLACK_MS)
+    ]
+    false, in_vain = sum(found[0] for found in stretches), sum(sum(found) for found in stretches)
     span = float(times[-1] - times[0]) / _MONTH_MS if len(times) else 0.0
-    return Warned(len(alarms.crossings), int(any_before.sum()), int(two_before.sum()), false, span)
+    return Warned(len(alarms.crossings), int(any_before.sum()), int(two_before.sum()), false, span, in_vain)
+
+
+def _in_vain(first: int, last: int, wet: Ints, window: int) -> list[bool]:
+    """For each stretch of an alarm, whether no flood followed within the window; a stretch ends with it."""
+    found: list[bool] = []
+    at = first
+    while at <= last:
+        place = int(np.searchsorted(wet, at))
+        comes = place < len(wet) and int(wet[place]) - at <= window
+        found.append(not comes)
+        at = (int(wet[place]) if comes else at) + window
+    return found
 
 
 def choose_cut(
     signal: Floats, cuts: Floats, alarms: Alarms, budget: float, closes: float
 ) -> tuple[float, Warned]:
     """The highest cut that warns of most floods within a budget of false alarms; the last one when none keeps it.
+
+    What counts against the budget is ``Warned.in_vain``: an alarm that never ends is false but once, and warns of
+    everything.
 
     Args:
         signal: (n,) the higher, the more likely a flood.
@@ -96,7 +117,7 @@ def choose_cut(
     best: tuple[int, float, Warned] | None = None
     for cut in cuts.tolist():
         found = warned(alarms._replace(active=is_active(signal, cut, closes * cut)))
-        if found.false_per_30d <= budget:
+        if found.in_vain <= budget * found.months:
             worth = found.warned + found.warned_2h
             if best is None or worth >= best[0]:
                 best = (worth, cut, found)

@@ -15,7 +15,7 @@ from models.forecast_repair import Bools, Floats, Ints, Levels, levels
 from models.recent import Recent
 from models.tide import Tide, fit_tide
 
-__all__ = ["HOUR_MS", "LAGS_MS", "Gauge", "Rows", "gauge_of", "levels_of", "rows"]
+__all__ = ["HOUR_MS", "LAGS_MS", "SPANS", "Gauge", "Rows", "gauge_of", "levels_of", "rows", "tide_block"]
 
 HOUR_MS = 3_600_000
 LAGS_MS = (*range(0, 12 * HOUR_MS + 1, HOUR_MS), 15 * HOUR_MS, 18 * HOUR_MS)
@@ -25,7 +25,8 @@ _FINE_CADENCE_MS = 1_200_000
 _LEAST_TOLERANCE_MS = 1_200_000
 _MOST_TOLERANCE_MS = 4 * HOUR_MS
 _ROSE_LAGS = 7
-_SPANS = (4, 7, 13)
+SPANS = (4, 7, 13)
+"""Hourly lags over which highest and lowest level are features."""
 _SINCE_MS = (HOUR_MS, 3 * HOUR_MS, 6 * HOUR_MS)
 _LEAST_TIDE = 0.1
 
@@ -65,7 +66,7 @@ class Gauge(msgspec.Struct, frozen=True):
     @property
     def width(self) -> int:
         """Number of its features."""
-        return len(self.lags_ms) + 2 * len(_SPANS) + (len(_SINCE_MS) + len(self.ahead_ms) if self.tide else 0)
+        return len(self.lags_ms) + 2 * len(SPANS) + (len(_SINCE_MS) + len(self.ahead_ms) if self.tide else 0)
 
 
 class Rows(NamedTuple):
@@ -146,7 +147,7 @@ def rows(
     mine, held = _looked_up(at, *own, spared=rising)
     blocks = [_block(own[0], mine)[0]]
     if own[0].tide is not None:
-        blocks.append(_tide_block(at, own[0].tide, own[0].ahead_ms))
+        blocks.append(tide_block(at, own[0].tide, own[0].ahead_ms))
     missing = np.zeros((len(at), len(upstream)), dtype=np.bool_)
     for index, ((gauge, _), (values, _held)) in enumerate(zip(upstream, looked, strict=True)):
         block, missing[:, index] = _block(gauge, values)
@@ -165,13 +166,15 @@ def _looked_up(at: Ints, gauge: Gauge, series: Levels, spared: Bools | None = No
     there = index >= 0
     index = np.maximum(index, 0)
     there &= instants - times[index] <= gauge.tolerance_ms
-    newest = index[:, :1]
-    known = (series.after[index] > 0) & (index + series.after[index] <= newest)
-    found = np.where(known, series.instead[index], values[index])
+    newest, found = index[:, :1], values[index]
+    if series.after.any():
+        known = (series.after[index] > 0) & (index + series.after[index] <= newest)
+        found = np.where(known, series.instead[index], found)
     held, base = _held_back(newest[:, 0], gauge, series)
     if spared is not None:
         held &= ~spared | (values[newest[:, 0]] < base)
-    found = np.where(held[:, None] & (index == newest), base[:, None], found)
+    if held.any():
+        found = np.where(held[:, None] & (index == newest), base[:, None], found)
     return np.where(there, found, np.nan), held & there[:, 0]
 
 
@@ -201,7 +204,7 @@ def _block(gauge: Gauge, values: Floats) -> tuple[Floats, Bools]:
     now = filled[:, :1]
     hourly = [lag for lag, ms in enumerate(gauge.lags_ms) if ms % HOUR_MS == 0]
     parts = [now - gauge.middle, now - filled[:, 1:]]
-    for span in _SPANS:
+    for span in SPANS:
         window = filled[:, hourly[:span]]
         parts += [window.max(axis=1, keepdims=True) - now, now - window.min(axis=1, keepdims=True)]
     block = np.concatenate(parts, axis=1)
@@ -209,7 +212,7 @@ def _block(gauge: Gauge, values: Floats) -> tuple[Floats, Bools]:
     return block, missing
 
 
-def _tide_block(at: Ints, tide: Tide, ahead_ms: tuple[int, ...]) -> Floats:
+def tide_block(at: Ints, tide: Tide, ahead_ms: tuple[int, ...]) -> Floats:
     """(n, width) changes of the tide: since some hours, and until each lead."""
     steps = np.array((*(-since for since in _SINCE_MS), *ahead_ms), dtype=np.int64)
     changes: Floats = tide.at(at[:, None] + steps[None, :]) - tide.at(at)[:, None]

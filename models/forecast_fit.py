@@ -160,8 +160,14 @@ def _block_ms(at: Ints) -> int:
     return min(max((int(at[-1]) - int(at[0])) // _BLOCKS, _DAY_MS), 7 * _DAY_MS)
 
 
-def levels_in(series: "Mapping[str, pd.Series[float]]", name: str) -> Levels:
-    """A station's series with its errors marked, and no closer than live memory keeps it."""
+def levels_in(
+    series: "Mapping[str, pd.Series[float]]", name: str, past: "Mapping[str, pd.Series[float]] | None" = None
+) -> Levels:
+    """A station's series with its errors marked, and no closer than live memory keeps it.
+
+    Args:
+        past: what tells which jumps are rare; by default the series itself, which then must have passed.
+    """
     if name not in series:
         raise ConfigError(
             f"station {name!r} is not in the recording; it has {', '.join(map(repr, sorted(series)))}"
@@ -170,7 +176,8 @@ def levels_in(series: "Mapping[str, pd.Series[float]]", name: str) -> Levels:
     times = one.index.to_numpy(dtype="int64")
     values = one.to_numpy(dtype="float64")
     kept = _thinned(times)
-    return levels(times[kept], values[kept].astype(np.float64), jump_of(one))
+    jump = jump_of((past or series)[name])
+    return levels(times[kept], values[kept].astype(np.float64), jump)
 
 
 def jump_of(one: "pd.Series[float]") -> float:

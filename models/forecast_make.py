@@ -32,6 +32,7 @@ def make_core(x: Floats, ahead: Floats, week: Ints, gauges: tuple[Gauge, ...]) -
     largest = np.abs(linear).max(axis=1)
     starts = np.cumsum([0, *(gauge.width for gauge in gauges)])[:-1].tolist()
     lively = largest > np.quantile(largest, _STATES[0])
+    lively |= not lively.any()  # a gauge that never moved
     core = Core(
         width=x.shape[1],
         median=median,

@@ -67,7 +67,10 @@ def errors(times: Ints, values: Floats, jump: float = JUMP_CM) -> tuple[Ints, Fl
         return after, instead
     before = values[:-2]
     step = np.abs(values[1:-1] - before)
-    jumps = (step > jump) & (np.diff(times)[:-1] <= _SLOW_MS)
+    jumps = step > jump
+    if not jumps.any():  # nearly always, and the service asks at every reading
+        return after, instead
+    jumps &= np.diff(times)[:-1] <= _SLOW_MS
     off_one = np.abs(values[2:] - before)
     one = jumps & (off_one <= _RETURN * step)
     after[1:-1][one] = 1

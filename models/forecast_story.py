@@ -14,6 +14,7 @@ from models.forecast_conformal import Conformal, follow
 from models.forecast_features import HOUR_MS, Gauge, Rows, rows
 from models.forecast_fit import Learnt, Settings, changes_ahead, fit_learnt, learn, levels_in
 from models.forecast_repair import Floats, Ints, Levels
+from pantau.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,12 +106,15 @@ def tell_story(series: Series, question: Question, train: Series | None, *, roll
         ConfigError: a station is not in the recording, or there is too little to learn from.
     """
     names = (question.target, *question.upstream)
-    found = [levels_in(series, name) for name in names]
-    times = found[0].times
+    times, *_ = (levels_in(series, name).times for name in names)
     pieces = []
     stages: list[tuple[int, Learnt, Forecast]] = []
     period = (int(times[0]), int(times[-1]))
-    for start, stop in _stages(times, train, rolling=rolling):
+    parts = _stages(times, train, rolling=rolling)
+    past = _learnt_from(series, train, names, period, parts[0][0])
+    _check(past, series, names)
+    found = [levels_in(series, name, past) for name in names]
+    for start, stop in parts:
         known = _learnt_from(series, train, names, period, start)
         learnt = learn(known, names[0], names[1:], question.settings)
         model = fit_learnt(learnt)
@@ -164,9 +168,28 @@ def _learnt_from(
         parts = [part for part in parts if len(part)]
         if parts:
             joined = pd.concat(parts).sort_index()
-            joined.name = parts[-1].name
+            joined.name = parts[0].name
             found[name] = joined[~joined.index.duplicated(keep="last")]
     return found
+
+
+def _check(past: Series, series: Series, names: tuple[str, ...]) -> None:
+    """Every station has something to learn from, in its own unit.
+
+    Raises:
+        ConfigError: one has not.
+    """
+    for name in names:
+        if name not in past:
+            raise ConfigError(
+                f"station {name!r} has nothing to learn from: its readings to learn from (--train) are none, or lie "
+                "within the period that is scored; give a recording of it from before or after"
+            )
+        if past[name].name != series[name].name:
+            raise ConfigError(
+                f"station {name!r} is in {past[name].name} where it is learnt from and in {series[name].name} where it "
+                "is scored; give one unit a station"
+            )
 
 
 def trend_of(made: Rows, own: Gauge) -> Floats:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from sys import intern
 
 import structlog
 
@@ -38,14 +39,16 @@ class SlowLane:
         slack_ms: how long a message may travel on the service's clock without its sensor being called silent.
         most: stations, the first of the city's list, that every detector follows; of the others only those that are
             ``everywhere``, which is silence.
+        errors: where they are counted, if somebody looks on.
 
     Attributes:
         errors: how often each detector raised or broke its contract; ``app`` makes an alert of it.
     """
 
     def __init__(
-        self, city: City, detectors: Mapping[str, Detector], slack_ms: int = 0, most: int = MOST_STATIONS
-    ) -> None:
+        self, city: City, detectors: Mapping[str, Detector], slack_ms: int = 0, most: int = MOST_STATIONS,
+        errors: Counter[str] | None = None,
+    ) -> None:  # fmt: skip
         self._slack_ms = slack_ms
         self._city = city
         self._detectors = {
@@ -66,7 +69,7 @@ class SlowLane:
         self._timers = Timers()
         self._changed: set[Key] = set()
         self._saving: set[Key] = set()
-        self.errors: Counter[str] = Counter()
+        self.errors: Counter[str] = Counter() if errors is None else errors
 
     def take(self, readings: Sequence[tuple[Reading, bool]], now: int, listening_since: int) -> list[Score]:
         """Judge a batch.
@@ -196,6 +199,7 @@ class SlowLane:
         station = self._city.stations.get(key[0])
         if station is None:
             return None
+        key = (station.id, intern(key[1]))
         sensor = self._sensors[key] = Sensor(station, self._city.kinds[station.kind])
         return sensor
 

@@ -6,12 +6,12 @@ What is missing or broken never stops a service: it is left out with one log lin
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
 import structlog
 
 from models.artifact import Shelf, shelves
-from models.card import Card, Stored
+from models.card import Card, Role, Stored
 from models.metrics import MODEL_DEGRADED
 from pantau.errors import ConfigError
 
@@ -20,7 +20,6 @@ __all__ = ["Loaded", "Role", "loaded"]
 _log = structlog.get_logger("pantau.models")
 
 Model = TypeVar("Model")
-Role = Literal["live", "challenger"]
 
 
 class Loaded(Generic[Model]):

@@ -1,5 +1,7 @@
 """What the slow lane remembers: of each sensor its recent past, of each detector on it a state and its last word."""
 
+from functools import cache
+
 import msgspec
 
 from models.detector import Detector, DetectorState, Sample
@@ -21,7 +23,7 @@ _HOLD_CADENCES = 2
 """Less than the alert machine's three, so that a voice never stops before its alert was lowered."""
 
 
-class _Past(msgspec.Struct, array_like=True):
+class _Past(msgspec.Struct, array_like=True, gc=False):
     """Of one sensor; ``held`` is a reading that waits for its judgement, ``judged_at`` when the last judged one was."""
 
     at: int = 0
@@ -35,31 +37,36 @@ class _Kept(msgspec.Struct, array_like=True):
     state: bytes
 
 
+_SILENT = Voice()
+"""Of all who never said anything; nobody speaks with it."""
+
+
 class Part:
     """One detector on one sensor.
 
     Attributes:
         state: the detector's own.
-        voice: what was told last.
         waits: when its timer is due, ms; None without one.
     """
 
-    __slots__ = ("_kept", "state", "voice", "waits")
+    __slots__ = ("_kept", "_voice", "state", "waits")
 
-    def __init__(self, state: DetectorState, voice: Voice | None = None) -> None:
+    def __init__(self, state: DetectorState, voice: Voice = _SILENT) -> None:
         self.state = state
-        self.voice = voice or Voice()
+        self._voice = _SILENT if voice == _SILENT else voice
         self.waits: int | None = None
         self._kept = 0
 
     def speaks(self, detector: Detector, answer: Score, gap_ms: int) -> bool:
         """Whether the answer is news; an outlook always is."""
-        news = self.voice.speaks(detector.ladder, answer.score, answer.at, gap_ms=gap_ms)
+        if self._voice is _SILENT:
+            self._voice = Voice()
+        news = self._voice.speaks(detector.ladder, answer.score, answer.at, gap_ms=gap_ms)
         return news or answer.outlook is not None
 
     def dump_changed(self, detector: Detector) -> list[bytes]:
         """The body to keep, none when it is the one kept last."""
-        body = msgspec.msgpack.encode(_Kept(self.voice, detector.dump(self.state)))
+        body = msgspec.msgpack.encode(_Kept(self._voice, detector.dump(self.state)))
         if hash(body) == self._kept:
             return []
         self._kept = hash(body)
@@ -80,6 +87,12 @@ class Part:
         return part
 
 
+@cache
+def _pace(cadence_ms: int) -> tuple[int, int]:
+    """``hold_gap_ms`` and the spacing of what is judged, the same numbers for all sensors of a cadence."""
+    return _HOLD_CADENCES * cadence_ms, cadence_ms // 2
+
+
 class Sensor:
     """One sensor of a station with its recent past.
 
@@ -96,9 +109,8 @@ class Sensor:
     def __init__(self, station: Station, kind: Kind) -> None:
         self.station = station
         self.kind = kind
-        self.hold_gap_ms = _HOLD_CADENCES * station.cadence_ms
+        self.hold_gap_ms, self._spacing_ms = _pace(station.cadence_ms)
         self.parts: dict[str, Part] = {}
-        self._spacing_ms = station.cadence_ms // 2
         self._past = _Past()
         self._kept = 0
 

@@ -22,7 +22,7 @@ from models.baseline import Baseline, baseline_of
 from models.card import Card
 from models.cardtext import card_text
 from models.drift import Slow
-from models.families import packed
+from models.families import opened, packed
 from models.scale import QUANTILES, Scale
 from pantau.errors import ConfigError
 
@@ -67,7 +67,7 @@ class Trained(msgspec.Struct, frozen=True):
 def keep(made: Trained, folder: Path) -> Shelf:
     """Put a model on its shelf below ``folder`` (``PANTAU_DATA/models``); nothing is promoted."""
     shelf = Shelf(folder, made.card.family, made.card.name)
-    shelf.save(made.card, made.body, card_text(made.card))
+    shelf.save(made.card, made.body, card_text(made.card), opened)
     return shelf
 
 

@@ -12,7 +12,7 @@ from pantau.ladder import Ladder, Rung
 __all__ = ["Voice"]
 
 
-class Voice(msgspec.Struct, array_like=True):
+class Voice(msgspec.Struct, array_like=True, gc=False):
     """Memory of what was said; plain data, kept with the detector's state.
 
     Attributes:

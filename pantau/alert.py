@@ -75,7 +75,7 @@ def next_state(state: str, trigger: str) -> str | None:
     return TABLE.get((state, trigger))
 
 
-class AlertKey(msgspec.Struct, frozen=True, array_like=True):
+class AlertKey(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Identity of a condition; ``station`` is empty for areas and peers."""
 
     scope: str

@@ -32,7 +32,7 @@ FAR_FUTURE = 253_402_214_400_000
 """End of what is valid until further notice: 9999-12-31 UTC."""
 
 
-class DatedLadder(msgspec.Struct, frozen=True):
+class DatedLadder(msgspec.Struct, frozen=True, gc=False):
     """A ladder and the days it is valid; ``valid_from`` inclusive, ``valid_to`` exclusive, ms, local midnight."""
 
     valid_from: int

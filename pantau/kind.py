@@ -17,6 +17,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
         unit: the unit readings are kept in.
         units: accepted spellings of units, each with the factor to ``unit``.
         low, high: values outside cannot be (gross range, FAIL) unless the station says otherwise.
+        above_limits: a value higher than this above the station's highest limit cannot be either; None: no such check.
         step: a change since the last reading above this is a jump, pending until confirmed; None: no such check.
         spike: a single value off both agreeing neighbours by more than this is suspect; None: no such check.
         flat_h: unchanged for longer than this many hours is suspect; None: no such check.
@@ -35,6 +36,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     units: dict[str, float]
     low: float
     high: float
+    above_limits: float | None = None
     step: float | None = None
     spike: float | None = None
     flat_h: float | None = None

@@ -9,7 +9,7 @@ import msgspec
 __all__ = ["Ladder", "Rung"]
 
 
-class Ladder(msgspec.Struct, frozen=True):
+class Ladder(msgspec.Struct, frozen=True, gc=False):
     """Limits for severity 1, 2 and 3 in the station's unit; None means "no such limit" (partial ladders are valid).
 
     Attributes:
@@ -41,7 +41,7 @@ class Ladder(msgspec.Struct, frozen=True):
         return value <= edge if self.strict else value < edge
 
 
-class Rung(msgspec.Struct, array_like=True):
+class Rung(msgspec.Struct, array_like=True, gc=False):
     """Where one voice (a sensor's level, a detector's score) stands on its ladder; plain data, part of the state.
 
     Attributes:

@@ -8,7 +8,7 @@ falls below a share of them; a fault, known by its jump back, teaches nothing.
 
 Source:
     Constants chosen while looking at the Ciliwung (hourly, by eye), the Han (10 min, 1 cm) and the Aude and Agly (10
-    min, 1 mm); what they give there stands in docs/models.md, "Quality control". Other rivers were not looked at.
+    min, 1 mm), then checked with each river left out; what they give stands in docs/models.md, "Quality control".
 """
 
 from math import exp, inf, log
@@ -17,7 +17,7 @@ from pantau.past import Limits, Past
 
 __all__ = ["FLAT_MARGIN", "begin", "is_warm", "leapt", "learn_flat", "look", "step_of"]
 
-FLAT_MARGIN = 2.5
+FLAT_MARGIN = 3.0
 """A run of one value is doubted when it is so many times as long as hardly any was."""
 LOOK_MS = 6 * 3_600_000
 """Limits fall only at a look, which comes so often (or every sixth reading of a slow sensor)."""
@@ -27,7 +27,7 @@ LEAST_LEAP, LEAST_NOTABLE = 0.5, 0.2
 """Shares of the kind's limits below which nothing is learnt: of a water level 20 cm and 4 cm."""
 MOST_LEAP = 1.5
 """So many times the kind's step is remembered, not used: a station that jumps weekly keeps its kind's between jumps."""
-NOISES = 8.0
+NOISES = 6.0
 """So many times the usual scatter is notable."""
 _LEAP, _FLAT = (
     (log(1.15), 1_000),

@@ -18,7 +18,7 @@ GAP_CADENCES = 3
 """Longer than this many cadences without a reading is a gap: what follows starts afresh."""
 
 
-class Limits(msgspec.Struct, frozen=True):
+class Limits(msgspec.Struct, frozen=True, gc=False):
     """What quality control expects of one station; made once from the station and its kind.
 
     Attributes:
@@ -65,7 +65,7 @@ class Limits(msgspec.Struct, frozen=True):
         return self.gap_ms // GAP_CADENCES
 
 
-class Past(msgspec.Struct, array_like=True):
+class Past(msgspec.Struct, array_like=True, gc=False):
     """What quality control remembers of one sensor; an instant of 0 means "none yet".
 
     Attributes:

@@ -1,15 +1,16 @@
 """What the database tells its readers: the shapes that status, alerts and channels show to people."""
 
+from collections.abc import ItemsView, Iterable, ValuesView
 from typing import Any
 
 import msgspec
 
 from pantau.reading import Reading
 
-__all__ = ["AlertRecord", "LatestRecord", "ScoreRecord", "TransitionRecord"]
+__all__ = ["AlertRecord", "LatestRecord", "Newest", "ScoreRecord", "TransitionRecord"]
 
 
-class LatestRecord(msgspec.Struct, kw_only=True):
+class LatestRecord(msgspec.Struct, kw_only=True, gc=False):
     """The newest stepped reading of a sensor and where its station's ladder stands.
 
     Attributes:
@@ -41,6 +42,42 @@ class LatestRecord(msgspec.Struct, kw_only=True):
             flag=reading.flag, reason=reading.reason, observed_at=reading.observed_at,
             received_at=reading.received_at, source=reading.source, **more,
         )  # fmt: skip
+
+
+class Newest:
+    """The newest record of each sensor, by station: a tuple each, for most stations have one sensor."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, tuple[LatestRecord, ...]] = {}
+
+    def add(self, records: Iterable[LatestRecord]) -> None:
+        """Each takes the place of its sensor's former one."""
+        known = self._records
+        for record in records:
+            former = known.get(record.station, ())
+            if len(former) <= 1 and (not former or former[0].sensor == record.sensor):
+                known[record.station] = (record,)
+            else:
+                others = tuple(one for one in former if one.sensor != record.sensor)
+                known[record.station] = (*others, record)
+
+    def of(self, station: str) -> tuple[LatestRecord, ...]:
+        """Of one station, in no order; empty when it was never heard of."""
+        return self._records.get(station, ())
+
+    def copy(self) -> "Newest":
+        """What is known now, whatever is added later."""
+        twin = Newest()
+        twin._records = self._records.copy()
+        return twin
+
+    def items(self) -> ItemsView[str, tuple[LatestRecord, ...]]:
+        """Stations with their records."""
+        return self._records.items()
+
+    def values(self) -> ValuesView[tuple[LatestRecord, ...]]:
+        """Records, station by station."""
+        return self._records.values()
 
 
 class ScoreRecord(msgspec.Struct, kw_only=True):

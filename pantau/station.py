@@ -11,7 +11,7 @@ HAZARDS: tuple[Hazard, ...] = ("flood", "inundation", "tidal", "density", "data"
 """flood = banjir (river), inundation = genangan (standing street water), tidal = rob; data and system are about us."""
 
 
-class Station(msgspec.Struct, frozen=True, kw_only=True):
+class Station(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row of ``stations.csv``; two zeros at one post are two stations with the same ``post``.
 
     Attributes:

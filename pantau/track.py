@@ -13,7 +13,7 @@ _SHORTEST_MS = 300_000  # a rate per hour from seconds says more about the senso
 _SPACING_MS = SPAN_MS // (_POINTS - 1)
 
 
-class Track(msgspec.Struct, array_like=True):
+class Track(msgspec.Struct, array_like=True, gc=False):
     """Accepted values, oldest first, at least five minutes apart except the newest; at most 13 points.
 
     Attributes:
@@ -33,11 +33,14 @@ class Track(msgspec.Struct, array_like=True):
             self.floor = value
         if len(times) > 2 and times[-1] - times[-2] < _SPACING_MS:
             times[-1], values[-1] = at, value
-        else:
-            times.append(at)
-            values.append(value)
-        while len(times) > 2 and (len(times) > _POINTS or at - times[1] > SPAN_MS):
+            while len(times) > 2 and at - times[1] > SPAN_MS:
+                del times[0], values[0]
+            return
+        # Room is made before: a list that has grown once stays large.
+        while len(times) > 1 and (len(times) >= _POINTS or at - times[1] > SPAN_MS):
             del times[0], values[0]
+        times.append(at)
+        values.append(value)
 
     def rises_less_than(self, rise: float, value: float) -> bool:
         """Whether ``value`` is less than ``rise`` above every point; true of an empty track."""

@@ -173,7 +173,7 @@ def _begin(start: str | None, published: Iterable[_Published], city: City) -> in
     try:
         return local_instant(start, city, min((at for points in published for at in points), default=0))
     except ValueError as error:
-        raise ConfigError(f"--start: {error}") from None
+        raise ConfigError(f"where to start: {error}") from None
 
 
 def _filled(published: _Published, cadence_ms: int, begin: int | None) -> list[Row]:

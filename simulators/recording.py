@@ -20,13 +20,15 @@ __all__ = ["Recording", "Row", "read_recording"]
 _COLUMNS = ("time", "station", "value", "unit")
 _MOST_PROBLEMS = 20
 """After so many complaints the file is the wrong one, and more lines would not help."""
+_SKIP = "or give --skip-unknown"
 
 
-def read_recording(path: Path, city: City, *, skip_unknown: bool = False) -> Recording:
+def read_recording(path: Path, city: City, *, skip_unknown: bool = False, remedy: str = _SKIP) -> Recording:
     """All rows of a file, in time order (rows of one instant as they stand in the file).
 
     Args:
         skip_unknown: leave out rows of stations that the city does not know and count them in ``unknown``.
+        remedy: what whoever called may do about unknown stations, for the error.
 
     Raises:
         ConfigError: the file cannot be read, or rows are wrong: file, line, what was found, what was expected.
@@ -39,8 +41,9 @@ def read_recording(path: Path, city: City, *, skip_unknown: bool = False) -> Rec
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"{path}: is not a CSV file in UTF-8 ({error})") from None
-    if reader.problems:
-        raise ConfigError(*reader.problems)
+    problems = reader.problems + reader.strangers(remedy)
+    if problems:
+        raise ConfigError(*problems)
     rows.sort(key=lambda row: row.at)
     return Recording(name=path.name, rows=rows, unknown=reader.unknown)
 
@@ -54,6 +57,7 @@ class _Reader:
         self.skip_unknown = skip_unknown
         self.problems: list[str] = []
         self.unknown: dict[str, int] = {}
+        self._first: dict[str, tuple[int, str]] = {}
         self._stations: dict[str, Station] = {}
         self._factors: dict[tuple[str, str], float] = {}
 
@@ -70,13 +74,11 @@ class _Reader:
             if not fields:
                 continue
             try:
-                row = self._row(*[fields[place].strip() for place in places])
+                row = self._row(number, *[fields[place].strip() for place in places])
             except IndexError:
                 self._complain(number, f"{len(fields)} fields, expected {len(header)}")
             except ValueError as error:
                 self._complain(number, str(error))
-            except LookupError as error:
-                self._complain(number, f"{error} (or give --skip-unknown)")
             else:
                 if row is not None:
                     yield row
@@ -84,8 +86,20 @@ class _Reader:
                 self.problems.append(f"{self.path}: more problems may follow; the rest was not read")
                 return
 
-    def _row(self, time: str, name: str, number: str, unit: str) -> Row | None:
-        station = self._stations.get(name) or self._station(name)
+    def strangers(self, remedy: str) -> list[str]:
+        """One line a station that the city does not know: where it stands first, and how many rows it has."""
+        told = [
+            f"{self.path}:{line}: {what}; {self.unknown[name]} row{'s' * (self.unknown[name] != 1)} of it in the file "
+            f"({remedy})"
+            for name, (line, what) in self._first.items()
+        ]
+        more = len(told) - _MOST_PROBLEMS
+        return (
+            told if more <= 0 else [*told[:_MOST_PROBLEMS], f"{self.path}: {more} more stations are unknown"]
+        )
+
+    def _row(self, line: int, time: str, name: str, number: str, unit: str) -> Row | None:
+        station = self._stations.get(name) or self._station(line, name)
         if station is None:
             return None
         try:
@@ -100,15 +114,15 @@ class _Reader:
             instant_of(time), station.id, station.kind, value if factor == 1 else round(value * factor, 6)
         )
 
-    def _station(self, name: str) -> Station | None:
+    def _station(self, line: int, name: str) -> Station | None:
         if name in self.unknown:
             self.unknown[name] += 1
             return None
         try:
             station = self.city.find(name)
-        except LookupError:
+        except LookupError as error:
             if not self.skip_unknown:
-                raise
+                self._first[name] = (line, str(error.args[0]))
             self.unknown[name] = 1
             return None
         self._stations[name] = station

@@ -58,6 +58,12 @@ def read_texts(path: Path) -> pd.DataFrame:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from None
     except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
         raise ConfigError(f"{path}: is not a CSV file in UTF-8 ({str(error).strip()})") from None
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for the names of rows
+        count = len(table.columns)
+        found = count + table.index.nlevels
+        raise ConfigError(
+            f"{path}:2: {found} fields, expected {count} as in the header; is a comma too much?"
+        )
     table.index += 2  # the header is line 1
     return table
 
@@ -67,32 +73,35 @@ def _read(path: Path) -> pd.DataFrame:
     missing = [name for name in _COLUMNS if name not in table.columns]
     if missing:
         raise ConfigError(
-            f"{path}:1: column(s) {', '.join(missing)} missing; expected {','.join(_COLUMNS)} in the header"
+            f"{path}:1: column(s) {', '.join(missing)} missing; expected {','.join(_COLUMNS)} in the header, "
+            f"found {','.join(table.columns)!r}"
         )
     table = table[list(_COLUMNS)].apply(lambda column: column.str.strip())
     table = table[(table != "").any(axis=1)]
-    zoned = table["time"].str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", case=False)
-    times = pd.to_datetime(table["time"].where(zoned), utc=True, format="ISO8601", errors="coerce")
-    values = pd.to_numeric(table["value"], errors="coerce").astype("float64")
+    if table.empty:
+        raise ConfigError(f"{path}: has no rows; expected {','.join(_COLUMNS)}")
+    text = table["time"].str.upper()
+    zoned = text.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$")
+    times = pd.to_datetime(text.where(zoned), utc=True, format="ISO8601", errors="coerce")
+    factor = table["unit"].map(WATER_LEVEL.units).fillna(1.0).astype("float64")
+    values = (pd.to_numeric(table["value"], errors="coerce").astype("float64") * factor).round(6)
+    wrong = {
+        "time": (times.isna(), "RFC 3339 with an offset such as 2026-01-02T03:04:05Z"),
+        "value": (~np.isfinite(values), "a finite number"),
+        "station": (table["station"] == "", "a name"),
+    }
     problems = [
-        f"{path}:{line}: time is {table['time'][line]!r}, expected RFC 3339 with an offset such as "
-        "2026-01-02T03:04:05Z"
-        for line in table.index[times.isna()][:_MOST_PROBLEMS]
-    ]
-    problems += [
-        f"{path}:{line}: value is {table['value'][line]!r}, expected a finite number"
-        for line in table.index[~np.isfinite(values)][:_MOST_PROBLEMS]
+        f"{path}:{line}: {name} is {table[name][line]!r}, expected {expected}"
+        for name, (rows, expected) in wrong.items()
+        for line in table.index[rows][:_MOST_PROBLEMS]
     ]
     if problems:
         raise ConfigError(*problems[:_MOST_PROBLEMS])
-    if table.empty:
-        raise ConfigError(f"{path}: has no rows; expected {','.join(_COLUMNS)}")
-    factor = table["unit"].map(WATER_LEVEL.units).fillna(1.0).astype("float64")
     return pd.DataFrame(
         {
             "at": (times - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(milliseconds=1),
             "station": table["station"],
-            "value": (values * factor).round(6),
+            "value": values,
             "unit": table["unit"].where(~table["unit"].isin(WATER_LEVEL.units), WATER_LEVEL.unit),
         }
     )

@@ -16,7 +16,7 @@ from status.metrics import Metrics
 from status.problems import Problem
 from status.watch import Watch
 
-__all__ = ["At", "By", "Service", "blocking", "station_named"]
+__all__ = ["At", "By", "Reader", "Service", "blocking", "station_named"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -72,6 +72,14 @@ By = Annotated[str, Depends(_operator)]
 """Name of the operator who asks; a request without a valid token gets a 401."""
 
 
+async def _reader(service: At, authorization: Annotated[str, Header()] = "") -> str | None:
+    return await _operator(service, authorization) if authorization else None
+
+
+Reader = Annotated[str | None, Depends(_reader)]
+"""Name of the operator who reads; None is the public, which shows no token. A token that is not valid gets a 401."""
+
+
 def station_named(service: Service, id: str) -> Station:
     """A station of the city.
 
@@ -80,5 +88,14 @@ def station_named(service: Service, id: str) -> Station:
     """
     station = service.city.stations.get(id)
     if station is None:
-        raise Problem(404, f"station {id!r} is not in {service.city.name}; GET /api/v1/stations lists all")
+        raise Problem(404, f"station {id!r} is not in {service.city.name}{_hint(service.city, id)}")
     return station
+
+
+def _hint(city: City, name: str) -> str:
+    """Addresses hold ids and nothing else: for a name the id it belongs to is told, not taken."""
+    try:
+        found = city.find(name)
+    except LookupError:
+        return "; GET /api/v1/stations lists all"
+    return f"; did you mean {found.id} ({found.name})? GET /api/v1/stations lists all"

@@ -16,7 +16,7 @@ from pantau.ports import Clock
 from pantau.record import AlertRecord
 from status.board import Board
 from status.changes import Change, Changes
-from status.snapshot import Snapshot, Stations
+from status.snapshot import LARGE, Snapshot, Stations
 
 __all__ = ["Watch"]
 
@@ -40,9 +40,13 @@ class Watch:
         self.open_alerts: list[AlertRecord] = []
         self.failing = ""
         self._board, self._city, self._clock, self._exercise = board, city, clock, exercise
-        self._stations = Stations(board, city, exercise=exercise, slack_ms=clock.slack_ms)
+        self._stations = Stations(board, city, exercise=exercise)
         self._snapshot: Snapshot | None = None
+        self._eager = (
+            len(city.stations) < LARGE
+        )  # else not even the first one is made for nobody: it takes seconds
         self._alerts_at = -1
+        self._speed = clock.speed
         self._asked_at = self._looked_at = float("-inf")
         self._waking = asyncio.Lock()
         self._lock = asyncio.Lock()
@@ -72,10 +76,12 @@ class Watch:
         """Look at the board once and tell the stream what changed."""
         async with self._lock:
             began, former = time.monotonic(), self._snapshot
-            snapshot = await asyncio.to_thread(self._stations.refresh, self._clock.now())
+            slack_ms = self._clock.slack_ms
+            snapshot = await asyncio.to_thread(self._stations.refresh, self._clock.now(), slack_ms)
             alerts = await asyncio.to_thread(self._new_alerts, snapshot.position)
             self._snapshot, self.failing, self._looked_at = snapshot, "", began
-            self.changes.add(self._events(snapshot, former, alerts), snapshot.position)
+            changes = self._pace(snapshot) + self._events(snapshot, former, alerts)
+            self.changes.add(changes, snapshot.position)
             return snapshot
 
     @contextlib.asynccontextmanager
@@ -92,7 +98,7 @@ class Watch:
     async def _run(self) -> None:
         while True:
             began = time.monotonic()
-            if self._snapshot is None or self.failing or self._is_awake():
+            if (self._snapshot is None and self._eager) or self.failing or self._is_awake():
                 await self._try_to_look()
             # A large city takes longer to render: looking never costs more than a tenth of the time.
             await asyncio.sleep(max(PERIOD_S, 9 * (time.monotonic() - began)))
@@ -115,6 +121,14 @@ class Watch:
         self.open_alerts = self._board.open_alerts()
         self._alerts_at = position
         return alerts
+
+    def _pace(self, snapshot: Snapshot) -> list[Change]:
+        """Says when the clock of an exercise goes on at another speed: pages count ages and staleness by it."""
+        speed = self._clock.speed
+        if speed == self._speed:
+            return []
+        self._speed = speed
+        return [Change(snapshot.position, "clock", _text({"speed": speed, "slack_ms": self._clock.slack_ms}))]
 
     def _events(self, snapshot: Snapshot, former: Snapshot | None, alerts: list[AlertRecord]) -> list[Change]:
         if former is None or former is snapshot:

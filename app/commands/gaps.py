@@ -4,9 +4,11 @@ import json
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy import inspect
+from sqlalchemy import Connection, inspect
 
+from app import journal
 from app.database import open_engine
+from app.sequences import CURSOR
 from app.settings import load_settings
 from app.wiring import load_city
 from ingest.sequence import Numbering
@@ -40,7 +42,7 @@ def gaps(
             f"{engine.url!r}: no table of message numbers; has `pantau run` ever used this database?"
         )
     with engine.connect().execution_options(reading=True) as connection:
-        sequences = load_sequences(connection)
+        sequences, as_of = load_sequences(connection), _as_of(connection)
     counting = [n for n in sequences if wanted in {None, n.station}]
     found = [n for n in counting if everything or n.missing or n.resets]
     found.sort(key=lambda n: (-n.missing, -n.resets, n.station, n.sensor))
@@ -51,8 +53,16 @@ def gaps(
     _table(found[:limit])
     typer.echo(
         f"{sum(n.missing for n in counting)} messages missing, {sum(n.resets for n in counting)} restarts, "
-        f"{len(counting)} sensors number their messages"
+        f"{len(counting)} sensors number their messages; {as_of}"
     )
+
+
+def _as_of(connection: Connection) -> str:
+    """Until when messages are counted in what the service saved last."""
+    waiting = next(journal.read(connection, journal.cursor(connection, CURSOR), 1), None)
+    if waiting is None:
+        return "all that has come is counted"
+    return f"counted up to {rfc3339(waiting[1])}, the service saves once a minute"
 
 
 def object_of(numbering: Numbering) -> dict[str, Any]:

@@ -1,5 +1,6 @@
-"""``pantau model list|show|promote|rollback|shadow``: which trained model is live, and how it came to be."""
+"""``pantau model list|show|promote|rollback|retire|shadow``: which trained model is live, and how it came to be."""
 
+import difflib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from app.caller import caller
 from app.clock import RealClock
 from app.report import tell
 from app.settings import load_settings
@@ -16,7 +18,7 @@ from pantau.forms import rfc3339
 
 if TYPE_CHECKING:
     from models.artifact import Shelf
-    from models.card import Note
+    from models.card import Note, Role
 
 __all__ = ["register"]
 
@@ -25,9 +27,10 @@ _Version = Annotated[str, typer.Argument(help="twelve digits; the beginning is e
 _Folder = Annotated[
     Path | None, typer.Option("--out", help="where artifacts lie; PANTAU_DATA/models by default")
 ]
-_By = Annotated[str, typer.Option(help="who decides, for the history")]
+_By = Annotated[str, typer.Option(help="who decides, for the history; your login name by default")]
 _Why = Annotated[str, typer.Option(help="and why")]
 _AsJson = Annotated[bool, typer.Option("--json", help="one object a line on stdout")]
+_ROLES: "tuple[Role, ...]" = ("live", "challenger")
 
 
 def register(cli: typer.Typer) -> None:
@@ -37,31 +40,34 @@ def register(cli: typer.Typer) -> None:
     group.command(name="show")(show)
     group.command(name="promote")(promote)
     group.command(name="rollback")(rollback)
+    group.command(name="retire")(retire)
     group.command(name="shadow")(shadow)
     cli.add_typer(group, name="model")
 
 
 def listing(out: _Folder = None, as_json: _AsJson = False) -> None:
-    """List every version of every model, with its state and its figures."""
+    """List every version of every model; exit code 1 when one that is live or on trial cannot be used."""
     from models.artifact import shelves
+    from models.families import opened
 
     rows: list[dict[str, Any]] = []
     for shelf in shelves(_folder(out)):
-        states = _states(shelf)
-        for version in sorted({*shelf.versions(), *states}):
-            row: dict[str, Any] = {
-                "model": f"{shelf.family}/{shelf.name}", "version": version, "state": states.get(version, ""),
-                "period": "", "readings": 0, "metrics": {},
-            }  # fmt: skip
-            try:
-                card = shelf.card(version)
-            except ConfigError as error:
-                row["period"] = str(error)
-            else:
-                row["period"] = f"{rfc3339(card.start)[:10]} to {rfc3339(card.end)[:10]}"
-                row |= {"readings": sum(card.stations.values()), "metrics": card.metrics}
-            rows.append(row if as_json else row | {"metrics": _in_words(row["metrics"])})
-    tell(rows, as_json=as_json)
+        roles = [(role, *shelf.standing(role, opened)) for role in _ROLES]
+        states = {shelf.former() or "": "retired"} if shelf.is_retired() else {}
+        states |= {version: role for role, version, _ in roles if version}
+        rows += [
+            _row(shelf, "", role, problem) for role, version, problem in roles if problem and not version
+        ]
+        rows += [
+            _row(shelf, version, states.get(version, ""), shelf.problem(version, opened))
+            for version in sorted({*shelf.versions(), *states})
+        ]
+    tell(rows if as_json else [_for_people(row) for row in rows], as_json=as_json)
+    for row in () if as_json else rows:
+        if row["problem"]:
+            typer.echo(f"{row['model']} {row['version'] or row['state']} cannot be used: {row['problem']}")
+    if any(row["state"] in _ROLES and row["problem"] for row in rows):
+        raise typer.Exit(1)
 
 
 def show(model: _Model, version: Annotated[str, typer.Argument(help="the live one by default")] = "",
@@ -81,7 +87,7 @@ def show(model: _Model, version: Annotated[str, typer.Argument(help="the live on
     for step in history:
         former = f" in place of {step.before}" if step.before else ""
         said = f" by {step.by}" * bool(step.by) + f": {step.why}" * bool(step.why)
-        typer.echo(f"{rfc3339(step.at)}  {step.what} {step.version}{former}{said}")
+        typer.echo(f"{rfc3339(step.at)}  {step.what} {step.version or '(no version)'}{former}{said}")
 
 
 def promote(model: _Model, version: _Version, by: _By = "", why: _Why = "", out: _Folder = None,
@@ -101,6 +107,18 @@ def rollback(
 
     def turn(shelf: "Shelf", check: Callable[[Any], object], note: "Note") -> None:
         shelf.rollback(check, note)
+
+    _do(turn, _shelf(model, out), (by, why), as_json=as_json)
+
+
+def retire(
+    model: _Model, by: _By = "", why: _Why = "", out: _Folder = None, as_json: _AsJson = False
+) -> None:
+    """Take the live version away: the rules run alone from the next start; `promote` brings it back."""
+
+    def turn(shelf: "Shelf", check: Callable[[Any], object], note: "Note") -> None:
+        del check
+        shelf.retire(note)
 
     _do(turn, _shelf(model, out), (by, why), as_json=as_json)
 
@@ -126,13 +144,18 @@ def _do(
     from models.card import Note
     from models.families import opened
 
-    turn(shelf, opened, Note(RealClock().now(), *who))
-    states = {"live": shelf.current(), "challenger": shelf.challenger()}
+    by, why = who
+    turn(shelf, opened, Note(RealClock().now(), by or caller(), why))
+    states: dict[str, str | None] = {}
+    for role in _ROLES:
+        states[role], problem = shelf.standing(role, opened)
+        if problem:
+            typer.echo(f"warning: {role} {shelf.title} cannot be used: {problem}", err=True)
     if as_json:
-        typer.echo(json.dumps({"model": f"{shelf.family}/{shelf.name}", **states}))
+        typer.echo(json.dumps({"model": shelf.title, **states}))
         return
     words = ", ".join(f"{word} {found or 'none'}" for word, found in states.items())
-    typer.echo(f"{shelf.family}/{shelf.name}: {words}; from the next start of the service")
+    typer.echo(f"{shelf.title}: {words}; from the next start of the service")
 
 
 def _folder(out: Path | None) -> Path:
@@ -143,36 +166,52 @@ def _shelf(model: str, out: Path | None) -> "Shelf":
     from models.artifact import Shelf, shelves
 
     folder = _folder(out)
-    family, _, name = model.partition("/")
-    shelf = Shelf(folder, family, name)
-    if not shelf.path.is_dir():
-        known = ", ".join(f"{one.family}/{one.name}" for one in shelves(folder)) or "none"
-        raise ConfigError(f"there is no model {model!r} in {folder}; there is: {known}")
-    return shelf
+    known = {one.title: one for one in shelves(folder)}
+    if model in known:
+        return known[model]
+    if "/" in model:
+        family, _, name = model.partition("/")
+        _ = Shelf(folder, family, name).path  # says what cannot be a name at all
+    part = model.rpartition("/")[2].casefold()
+    meant = [title for title in known if part in title.casefold().split("/")]
+    meant = meant or difflib.get_close_matches(model, known, n=3, cutoff=0.8)
+    hint = f" (did you mean {' or '.join(meant)}?)" if meant else ""
+    raise ConfigError(
+        f"there is no model {model!r} in {folder}{hint}; there is: {', '.join(known) or 'none'}"
+    )
 
 
 def _version(shelf: "Shelf", text: str) -> str:
-    """A version by its beginning."""
+    """A version by its beginning; where no other fits one without a card, so that what is missing is told."""
     fits = [version for version in shelf.versions() if version.startswith(text)]
+    fits = fits or [path.name for path in shelf.path.glob("*/") if path.name.startswith(text)]
     if len(fits) != 1:
         known = ", ".join(shelf.versions()) or "none"
         raise ConfigError(
-            f"{shelf.family}/{shelf.name}: {len(fits)} versions begin with {text!r}, expected one; there is: {known}"
+            f"{shelf.title}: {len(fits)} versions begin with {text!r}, expected one; there is: {known}"
         )
     return fits[0]
 
 
-def _states(shelf: "Shelf") -> dict[str, str]:
-    """``live`` and ``challenger`` by version; what such a file holds instead is told as it is."""
-    found: dict[str, str] = {}
-    for word, ask in (("challenger", shelf.challenger), ("live", shelf.current)):
-        try:
-            version = ask()
-        except ConfigError as error:
-            typer.echo(f"warning: {error}", err=True)
-        else:
-            found |= {version: word} if version else {}
-    return found
+def _row(shelf: "Shelf", version: str, state: str, problem: str) -> dict[str, Any]:
+    """One version; without a card that can be read its period, readings and figures are empty."""
+    row: dict[str, Any] = {
+        "model": shelf.title, "version": version, "state": state, "problem": problem,
+        "period": "", "readings": 0, "metrics": {},
+    }  # fmt: skip
+    try:
+        card = shelf.card(version)
+    except ConfigError:
+        return row
+    period = f"{rfc3339(card.start)[:10]} to {rfc3339(card.end)[:10]}"
+    return row | {"period": period, "readings": sum(card.stations.values()), "metrics": card.metrics}
+
+
+def _for_people(row: dict[str, Any]) -> dict[str, Any]:
+    """Whether it can be used goes beside the state; why not is told below the table, where there is room."""
+    words = [row["state"]] * bool(row["state"]) + ["cannot be used"] * bool(row["problem"])
+    shown = row | {"state": ", ".join(words), "metrics": _in_words(row["metrics"])}
+    return {key: value for key, value in shown.items() if key != "problem"}
 
 
 def _in_words(metrics: dict[str, float]) -> str:

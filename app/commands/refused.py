@@ -42,9 +42,12 @@ def run_list(
     as_json: Annotated[bool, typer.Option("--json", help="one object a line on stdout")] = False,
 ) -> None:
     """Show refused messages with their reasons, newest first."""
-    with _open(load_settings().database_url).connect().execution_options(reading=True) as connection:
+    engine = _open(load_settings().database_url)
+    with engine.connect().execution_options(reading=True) as connection:
         found = listing(connection, limit, code)
         counts = count_by_code(connection)
+    if not found and (problem := _not_there(engine, [], code)):
+        typer.echo(f"{problem}; docs/ingest.md lists what can be", err=True)
     for kept in found:
         if as_json:
             typer.echo(json.dumps(object_of(kept), ensure_ascii=False))

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec.structs import replace
 
+from app.caller import caller
 from app.clock import RealClock
 from app.settings import load_settings
 from app.training import Histories, Period, from_file, from_store, instant_or_day
@@ -17,6 +19,7 @@ from pantau.errors import ConfigError
 
 if TYPE_CHECKING:
     from models.artifact import Shelf
+    from models.card import Card
     from models.train import Trained
 
 __all__ = ["register"]
@@ -51,13 +54,15 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
     shadow: Annotated[
         bool, typer.Option("--shadow", help="let the new version run beside the live one in shadow")
     ] = False,
-    by: Annotated[str, typer.Option(help="who decides, for the history of promotions")] = "",
+    by: Annotated[str, typer.Option(help="who decides, for the history; your login name by default")] = "",
     why: Annotated[str, typer.Option(help="and why")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="one object a line on stdout")] = False,
 ) -> None:
     """Train; the first version of a model becomes the live one, later ones with --promote."""
     if (file is None) != store:
-        raise typer.BadParameter("give either a FILE or --store")
+        raise typer.BadParameter(
+            "give either a FILE with time,station,value,unit, or --store to learn from the kept readings"
+        )
     if promote and shadow:
         raise typer.BadParameter("give either --promote or --shadow")
     settings = load_settings()
@@ -68,13 +73,15 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
     history = from_store(settings, the_city, period) if file is None else from_file(file, the_city, period)
     chosen = {name: found for name, found in sorted(history.items()) if kind in {"", name}}
     if not chosen:
-        raise ConfigError(f"there are no readings{f' of kind {kind!r}' if kind else ''} to learn from")
-    source = "the kept readings" if file is None else file.name
-    for made in _trained(model, chosen, the_city, station, source):
-        shelf = _kept(
-            made, out or settings.data / "models", ("promote" * promote) or ("shadow" * shadow), (by, why)
+        where = "the kept readings" if file is None else str(file)
+        raise ConfigError(
+            f"{where}: there are no readings{f' of kind {kind!r}' if kind else ''} to learn from"
         )
-        _print(made, shelf, as_json=as_json)
+    wish = ("promote" * promote) or ("shadow" * shadow)
+    for made in _trained(model, chosen, the_city, station, file):
+        named = replace(made, card=_named(made.card, the_city))
+        shelf, remark = _kept(named, out or settings.data / "models", wish, (by or caller(), why))
+        _print(named, shelf, remark, as_json=as_json)
 
 
 def _period(start: str, end: str, city: City) -> Period:
@@ -86,10 +93,14 @@ def _period(start: str, end: str, city: City) -> Period:
     return Period(since, until)
 
 
-def _trained(model: str, found: Histories, city: City, station: str, source: str) -> Iterator["Trained"]:
+def _trained(
+    model: str, found: Histories, city: City, station: str, file: Path | None
+) -> Iterator["Trained"]:
     """One model after the other, each kept before the next is made."""
+    from models.card import KEPT
     from models.train import series_of
 
+    source = KEPT if file is None else file.name
     history = {
         kind: {sensor: series_of(*series) for sensor, series in sensors.items()}
         for kind, sensors in found.items()
@@ -118,26 +129,49 @@ def _station(name: str, city: City) -> str:
         raise ConfigError(f"--station: {error}") from None
 
 
-def _kept(made: "Trained", folder: Path, wish: str, who: tuple[str, str]) -> "Shelf":
-    """Save and, where asked or where there is none yet, promote."""
+def _named(card: "Card", city: City) -> "Card":
+    """With names of stations and the unit of the readings, for people; the version does not hang on them."""
+    ids = sorted({sensor.partition("/")[0] for sensor in card.stations} & city.stations.keys())
+    return replace(
+        card, names={name: city.stations[name].name for name in ids}, unit=city.kinds[card.kind].unit
+    )
+
+
+def _kept(made: "Trained", folder: Path, wish: str, who: tuple[str, str]) -> tuple["Shelf", str]:
+    """Save and, where asked or where none is live and nobody decided so, promote; what is to be said of it."""
+    from models.artifact import Shelf
     from models.card import Note
     from models.families import opened
     from models.train import keep
 
-    shelf, note = keep(made, folder), Note(RealClock().now(), *who)
-    if wish == "promote" or shelf.current() is None:
-        shelf.promote(made.card.version, opened, note)
-    elif wish == "shadow" and shelf.current() != made.card.version:
-        shelf.shadow(made.card.version, opened, note)
-    return shelf
+    by, why = who
+    card, title = made.card, f"{made.card.family}/{made.card.name}"
+    live, problem = Shelf(folder, card.family, card.name).standing("live", opened)
+    shelf = keep(made, folder)
+    spoilt, remark = problem and live is None, ""
+    if wish == "promote" or (live is None and not shelf.is_retired()):
+        reason = why or ("CURRENT held no version" if spoilt else "")
+        shelf.promote(card.version, opened, Note(RealClock().now(), by, reason))
+        remark = "it takes the place of a CURRENT that held no version" if spoilt else ""
+    elif wish == "shadow" and live != card.version:
+        shelf.shadow(card.version, opened, Note(RealClock().now(), by, why))
+    elif shelf.is_retired():
+        remark = f"{title} was retired and stays so until a promotion"
+    if problem and live == card.version:
+        remark = "it could not be used and is mended"
+    elif problem and live is not None and wish != "promote":
+        remark = f"the live version {live} cannot be used, so the rules run alone until a promotion"
+    return shelf, remark
 
 
-def _print(made: "Trained", shelf: "Shelf", *, as_json: bool) -> None:
+def _print(made: "Trained", shelf: "Shelf", remark: str, *, as_json: bool) -> None:
+    from models.families import opened
+
     card = made.card
-    live, challenger = shelf.current() == card.version, shelf.challenger() == card.version
+    live, challenger = (shelf.standing(role, opened)[0] == card.version for role in ("live", "challenger"))
     shown: dict[str, Any] = {
         "family": card.family, "name": card.name, "kind": card.kind, "version": card.version,
-        "folder": str(shelf.path / card.version), "live": live, "challenger": challenger,
+        "folder": str(shelf.path / card.version), "live": live, "challenger": challenger, "remark": remark,
         "readings": sum(card.stations.values()), "sensors": len(card.stations),
         "metrics": card.metrics, "baselines": card.baselines,
     }  # fmt: skip
@@ -146,9 +180,10 @@ def _print(made: "Trained", shelf: "Shelf", *, as_json: bool) -> None:
         return
     above = card.metrics.get("share_above_half")
     typer.echo(
-        f"{card.family}/{card.name} {card.version}: {shown['readings']} readings of {shown['sensors']} sensors"
+        f"{shelf.title} {card.version}: {shown['readings']} readings of {shown['sensors']} sensors"
         + (f", {above:.2%} of the held-back readings score 0.5 or more" if above is not None else "")
         + f"; {shown['folder']}"
         + ("; live from the next start" if live else "; in shadow from the next start" if challenger else
-           "; not live, promote it with --promote or `pantau model promote`")
+           f"; not live, promote it with --promote or `pantau model promote {shelf.title} {card.version}`")
+        + f"; {remark}" * bool(remark)
     )  # fmt: skip

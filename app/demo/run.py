@@ -36,6 +36,10 @@ _LEAD_S = 0.5
 _PLAIN_EVERY_S = 5.0
 _SETTLE_S = 2.0  # the last readings are judged and told before the end is announced
 _SCREEN_EVERY_S = 0.5
+_PASSED = (
+    "The flood has passed; Ctrl-C ends it. Until then the pages stay up and the clock goes on at real speed, but no "
+    "gauge reports any more: all of them go stale."
+)
 _BEFORE_MS = 86_400_000  # until everything is ready, the demo's clock stands a day before the flood
 
 
@@ -131,6 +135,7 @@ class _Show:
         host, port = service.settings.http
         self.page = f"http://{host}:{port}/"
         self.note = broker.note
+        self._told = False
         self.sent = 0
         self.over = threading.Event()
         self.stop = threading.Event()
@@ -153,12 +158,7 @@ class _Show:
                         ),
                     )
             else:
-                self._loop(
-                    _PLAIN_EVERY_S,
-                    lambda moment: console.print(
-                        plain(moment, self.service.city), soft_wrap=True, markup=False
-                    ),
-                )
+                self._loop(_PLAIN_EVERY_S, lambda moment: self._print(console, moment))
         except KeyboardInterrupt:
             pass
         finally:
@@ -196,6 +196,14 @@ class _Show:
         self.stop.wait(_SETTLE_S)
         self.over.set()
 
+    def _print(self, console: Console, moment: Moment) -> None:
+        """A line while something happens; after the flood one that says so, and silence."""
+        if not self.stop.is_set():
+            console.print(plain(moment, self.service.city), soft_wrap=True, markup=False)
+        elif not self._told:
+            console.print(self.note, soft_wrap=True, markup=False)
+            self._told = True
+
     def _loop(self, every_s: float, show: Callable[[Moment], Any]) -> None:
         while not self.service.threads.stop.is_set():
             was_over = self.over.is_set()
@@ -207,7 +215,8 @@ class _Show:
             if was_over and not self.stop.is_set():
                 self.stop.set()
                 self.clock.run_on(1.0)  # else every gauge would be silent within seconds
-                self.note = "The flood has passed; the clock goes on at real speed. The pages stay up, end with Ctrl-C."
+                self.note = _PASSED
+                continue  # tells it at once
             self.over.wait(every_s) if not was_over else time.sleep(every_s)
 
     def _moment(self) -> Moment | None:

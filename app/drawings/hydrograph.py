@@ -50,6 +50,7 @@ def draw(
         raise ConfigError(f"{file}: has no station {target!r}; there are {', '.join(map(repr, series))}")
     level = series[target]
     table = read_scored(forecasts, _COLUMNS, keep={"model": model})
+    _check_place(table, series, target, where=str(forecasts))
     asked = [instant(text, where="--at") for text in at]
     issues = chosen_issues(level, table["issued_at"], asked, where=str(forecasts))
     parts = [table[table["issued_at"] == issue].sort_values("target_at") for issue in issues]
@@ -71,6 +72,32 @@ def draw(
         axes.set_ylabel(f"level ({level.name})")
         legend(axes)
     return len(issues)
+
+
+def _check_place(
+    table: pd.DataFrame, series: "dict[str, pd.Series[float]]", target: str, *, where: str
+) -> None:
+    """Refuse forecasts of another station: what was known when they were issued (``value_now``) is its level.
+
+    Raises:
+        ConfigError: another station of the recording fits them clearly better.
+    """
+    off = {name: _off(table, level) for name, level in series.items()}
+    best = min(off, key=lambda name: off[name])
+    if best != target and off[best] < off[target] / 2:
+        raise ConfigError(
+            f"{where}: value_now is the level of {best!r} (half of its values within {off[best]:.1f}), not of "
+            f"{target!r} ({off[target]:.1f} apart); give --target {best!r}, or the forecasts of {target!r}"
+        )
+
+
+def _off(table: pd.DataFrame, level: "pd.Series[float]") -> float:
+    """Median distance of ``value_now`` from the newest level at each issue time; infinite where there is none."""
+    places = level.index.searchsorted(table["issued_at"].to_numpy(dtype="int64"), side="right") - 1
+    known = places >= 0
+    apart = np.abs(level.to_numpy()[places[known]] - table["value_now"].to_numpy()[known])
+    apart = apart[~np.isnan(apart)]
+    return float(np.median(apart)) if len(apart) else float("inf")
 
 
 def chosen_issues(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from app.drawings.scored import read_scored
 from app.drawings.sheet import COLOURS, INK, legend, sheet
 from pantau.errors import ConfigError
+from simulators.series import read_texts
 
 __all__ = ["Bin", "Found", "bins_of", "brier", "draw", "wilson"]
 
@@ -61,6 +62,7 @@ def draw(forecasts: Path, out: Path, *, limit: float, lead: float | None, model:
         bins: of equal width.
     """
     table = read_scored(forecasts, _COLUMNS, keep={"model": model})
+    _check_limit(forecasts, limit)
     if lead is not None:
         there = sorted(table["lead_h"].dropna().unique())
         table = table[table["lead_h"] == lead]
@@ -83,6 +85,29 @@ def draw(forecasts: Path, out: Path, *, limit: float, lead: float | None, model:
     score, usual = brier(said, came), brier(np.full(len(came), came.mean()), came)
     _draw(out, _title(model, limit, lead, known["issued_at"], score, usual), found, float(came.mean()), bins)
     return Found(len(known), int(came.sum()), score, usual)
+
+
+def _check_limit(forecasts: Path, limit: float) -> None:
+    """Refuse a limit that the probabilities were not made for.
+
+    The file does not name its limit. Persistence says yes where the level is at or above it, and so it lies between the
+    highest level of its noes and the lowest of its yesses; without these rows nothing is known.
+
+    Raises:
+        ConfigError: the limit lies outside.
+    """
+    table = read_texts(forecasts)
+    if not {"model", "value_now", "yes"} <= set(table.columns):
+        return
+    mine = table[table["model"] == "persistence"]
+    level, yes = (pd.to_numeric(mine[name], errors="coerce") for name in ("value_now", "yes"))
+    low, high = level[yes == 0].max(), level[yes == 1].min()
+    if limit < low or limit > high:  # nan where there is none: then nothing is refused
+        known = [f"{word} {edge:g}" for word, edge in (("above", low), ("up to", high)) if not np.isnan(edge)]
+        raise ConfigError(
+            f"{forecasts}: its probabilities were made for a limit {' and '.join(known)} (rows of persistence), "
+            f"--limit is {limit:g}; give that limit, or forecasts that were made for {limit:g}"
+        )
 
 
 def bins_of(

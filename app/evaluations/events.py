@@ -1,5 +1,6 @@
 """``pantau evaluate events``: floods warned of and false alarms on a given recording, beside the baselines."""
 
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from app.evaluations.forecast import (
     read_asked,
     rule_of,
 )
-from app.report import table_to, tell
+from app.report import table_to, tell, to_write
 from app.settings import load_settings
 from pantau.errors import ConfigError
 
@@ -46,7 +47,9 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command
     budget: Annotated[float, typer.Option("--budget", help="false alarms in 30 days allowed")] = 1.0,
     city: CityFolder = None,
     as_json: Json = False,  # noqa: FBT002 - Typer's flags are booleans
-    out: Annotated[Path | None, typer.Option("--out", help="write every signal to this CSV")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="write every signal to this CSV", callback=to_write)
+    ] = None,
 ) -> None:
     """Count floods warned of, by models fitted again every 30 days on all that lies before."""
     from models.evaluations import events
@@ -58,7 +61,7 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command
     hours = horizon if horizon is not None else _hours(None if rule is None else rule.travel_ms)
     if not 0 < hours <= _MOST_H:
         raise ConfigError(f"--horizon is {hours:g}, expected hours above 0 and up to {_MOST_H:g}")
-    if budget <= 0:
+    if not 0 < budget < inf:
         raise ConfigError(f"--budget is {budget:g}, expected more than 0 false alarms in 30 days")
     settings = Settings((limit,), _leads(hours), budget=budget)
     rows, signals = events.evaluate(

@@ -1,11 +1,12 @@
 """``pantau evaluate forecast``: forecasts of a gauge on a given recording, beside the baselines."""
 
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from app.report import table_to, tell
+from app.report import table_to, tell, to_write
 from app.settings import load_settings
 from pantau import cityfolder
 from pantau.city import City
@@ -18,13 +19,24 @@ __all__ = ["Asked", "register", "rule_of"]
 
 HOUR_MS = 3_600_000
 
+
+def _finite(value: float) -> float:
+    """Typer reads nan and inf as numbers; a limit is none."""
+    if not isfinite(value):
+        raise ConfigError(f"--limit is {value:g}, expected a level")
+    return value
+
+
 File = Annotated[Path, typer.Argument(help="CSV with time,station,value,unit (UTC)", dir_okay=False)]
 Target = Annotated[str, typer.Option("--target", help="station whose level is forecast")]
 Upstream = Annotated[
     str, typer.Option("--upstream", help="stations upstream, comma separated, the deciding one first")
 ]
 Limit = Annotated[
-    float, typer.Option("--limit", help="level whose crossing is judged, in the recording's unit (cm)")
+    float,
+    typer.Option(
+        "--limit", help="level whose crossing is judged, in the recording's unit (cm)", callback=_finite
+    ),
 ]
 CityFolder = Annotated[
     Path | None,
@@ -59,7 +71,9 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command
     ] = None,
     city: CityFolder = None,
     as_json: Json = False,  # noqa: FBT002 - Typer's flags are booleans
-    out: Annotated[Path | None, typer.Option("--out", help="write every forecast to this CSV")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="write every forecast to this CSV", callback=to_write)
+    ] = None,
 ) -> None:
     """Score forecasts; without --train each part of FILE is forecast by models fitted on all that lies before it."""
     from models.evaluations import forecast
@@ -78,7 +92,7 @@ def read_asked(file: Path, train: list[Path] | None, upstream: str) -> Asked:
     """Read a command's recordings."""
     from simulators.series import read_series
 
-    names = tuple(name.strip() for name in upstream.split(",") if name.strip())
+    names = tuple(dict.fromkeys(name.strip() for name in upstream.split(",") if name.strip()))
     return Asked(read_series(file), read_series(*train) if train else None, names)
 
 
@@ -118,6 +132,6 @@ def _leads(text: str) -> tuple[int, ...]:
         hours = sorted({float(part) for part in text.split(",")})
     except ValueError:
         hours = []
-    if not hours or hours[0] <= 0 or hours[-1] > 24:
+    if not hours or not all(0 < hour <= 24 for hour in hours):
         raise ConfigError(f"--leads is {text!r}, expected hours above 0 and up to 24, e.g. 1,2,3,6")
     return tuple(round(hour * HOUR_MS) for hour in hours)

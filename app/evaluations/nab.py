@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from app.report import rows_to, tell
+from app.report import rows_to, tell, to_write
 from pantau.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -63,13 +63,14 @@ def run(
     threshold: Annotated[
         float | None,
         typer.Option(
-            help="of pantau, 0..1, for all three profiles; by default the best for each on these files"
+            min=0, help="of pantau, 0..1, for all three profiles; by default the best for each on these files"
         ),
     ] = None,
     others: Others = False,  # noqa: FBT002 - Typer's flags are booleans
     as_json: Json = False,  # noqa: FBT002 - (the same)
     out: Annotated[
-        Path | None, typer.Option(help="CSV of every score: model,file,timestamp,value,score", dir_okay=False)
+        Path | None,
+        typer.Option(help="CSV of every score: model,file,timestamp,value,score", callback=to_write),
     ] = None,
 ) -> None:
     """Score the anomaly detector and its baselines by the published rule of the Numenta Anomaly Benchmark."""
@@ -171,22 +172,23 @@ def _read_file(path: Path) -> _File:
     import numpy as np
     import pandas as pd
 
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: is not a CSV file in UTF-8 ({str(error).strip()})") from None
+    from simulators.series import read_texts
+
+    table = read_texts(path)
     missing = [name for name in _COLUMNS if name not in table.columns]
     if missing:
         raise ConfigError(f"{path}:1: column(s) {', '.join(missing)} missing; expected timestamp,value")
+    table = table[list(_COLUMNS)].apply(lambda column: column.str.strip())
+    table = table[(table != "").any(axis=1)]
     if table.empty:
         raise ConfigError(f"{path}: has no rows; expected timestamp,value")
     times = _instants(table["timestamp"])
     values = pd.to_numeric(table["value"], errors="coerce").astype("float64")
     wrong = np.flatnonzero(times.isna() | ~np.isfinite(values))
     if len(wrong):
-        row = int(wrong[0])
+        line = table.index[wrong[0]]
         raise ConfigError(
-            f"{path}:{row + 2}: found {table['timestamp'][row]!r}, {table['value'][row]!r}; "
+            f"{path}:{line}: found {table['timestamp'][line]!r}, {table['value'][line]!r}; "
             "expected a time such as 2014-04-01 00:05:00 and a finite number"
         )
     return _File(table["timestamp"].tolist(), _milliseconds(times), values.tolist())
@@ -219,7 +221,7 @@ def _read_labels(path: Path, files: Mapping[str, _File]) -> dict[str, list[tuple
 
     form = 'expected {"folder/file.csv": [["start", "end"], ...], ...}'
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise ConfigError(f"{path}: is not JSON ({error}); {form}") from None
     if not isinstance(entries, dict):
@@ -230,13 +232,21 @@ def _read_labels(path: Path, files: Mapping[str, _File]) -> dict[str, list[tuple
     for name, file in files.items():
         windows = entries.get(name, [])
         try:
-            pairs = [(str(start), str(end)) for start, end in windows]
+            pairs = _pairs(windows)
             flat = _instants(pd.Series([text for pair in pairs for text in pair], dtype=str))
             if flat.isna().any():
                 raise ValueError("has a limit that is no time")  # noqa: TRY301 - told like the others below
             moments = _milliseconds(flat)
             limits[name] = list(zip(moments[::2], moments[1::2], strict=True))
             windows_at(np.array(file.times), limits[name])
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             raise ConfigError(f"{path}: a window of {name!r} {error}; {form}") from None
     return limits
+
+
+def _pairs(windows: object) -> list[tuple[str, str]]:
+    if not isinstance(windows, list):
+        raise ValueError(f"is missing: found {windows!r}, not a list")  # noqa: TRY004 - a mistake of the file
+    if wrong := [one for one in windows if not isinstance(one, list) or len(one) != 2]:
+        raise ValueError(f"is {wrong[0]!r}, not two times")
+    return [(str(start), str(end)) for start, end in windows]

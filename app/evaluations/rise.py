@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.report import rows_to, tell
+from app.report import rows_to, tell, to_write
+from pantau.errors import ConfigError
+from pantau.forms import rfc3339
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,23 +29,33 @@ def run(
         Path, typer.Argument(help="CSV with time,station,value,unit (UTC); levels", dir_okay=False)
     ],
     as_json: Annotated[bool, typer.Option("--json", help="one object a line on stdout")] = False,  # noqa: FBT002 - Typer's flags are booleans
-    out: Annotated[Path | None, typer.Option(help="every alarm as CSV", dir_okay=False)] = None,
+    out: Annotated[Path | None, typer.Option(help="every alarm as CSV", callback=to_write)] = None,
 ) -> None:
     """Floods (35 % of the way to a month's peak) that the rate of rise warned of, and false alarms."""
     from models.evaluations.rise import plain
     from simulators.series import read_series
 
     levels = {name: series for name, series in read_series(file).items() if series.name == "cm"}
+    if not levels:
+        raise ConfigError(f"{file}: no station has water levels, expected a unit of cm, mm or m")
     models: dict[str, dict[str, list[Alarm]]] = {
         "pantau": {n: _product(n, series) for n, series in levels.items()}
     }
     for limit in _RULES:
         models[f"rise_{limit:g}_in_30"] = {n: plain(series, limit) for n, series in levels.items()}
     tell([_row(model, found, levels) for model, found in models.items()], as_json=as_json)
-    with rows_to(out, ("model", "station", "start_ms", "end_ms", "confirmed_ms")) as write:
+    with rows_to(out, ("model", "station", "start", "end", "confirmed")) as write:
         for model, found in models.items():
             for station, spans in found.items():
-                write((model, station, *span) for span in spans)
+                write((model, station, *_times(span)) for span in spans)
+
+
+def _times(alarm: "Alarm") -> tuple[str, str, str]:
+    """Start, end and confirmation as RFC 3339; blank: it goes on after the last reading, it never was."""
+    from models.evaluations.rise import OPEN
+
+    end = "" if alarm.end == OPEN else rfc3339(alarm.end)
+    return rfc3339(alarm.start), end, "" if alarm.sure is None else rfc3339(alarm.sure)
 
 
 def _product(name: str, levels: "pd.Series[float]") -> "list[Alarm]":

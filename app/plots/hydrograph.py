@@ -21,7 +21,7 @@ def run(
     at: Annotated[
         list[str] | None,
         typer.Option(
-            help="issue time, RFC 3339; repeatable; 9, 6 and 3 h before the highest level by default"
+            help="issue time, RFC 3339 (without an offset UTC); repeatable; 9, 6 and 3 h before the peak by default"
         ),
     ] = None,
     limits: Annotated[str, typer.Option(help="limits to draw, such as 750,850,950")] = "",

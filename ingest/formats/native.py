@@ -42,7 +42,7 @@ _ITEM = msgspec.json.Decoder(_Item)
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-class _Place(msgspec.Struct, frozen=True):
+class _Place(msgspec.Struct, frozen=True, gc=False):
     """What a topic is about, and how its items become readings."""
 
     station: str

@@ -1,15 +1,29 @@
 """The newest reading and the newest scores of every sensor: written in the pipeline's transaction, read by pages."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from sys import intern
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from ingest.store.tables import latest, scores
 from ingest.store.upsert import upsert
 from pantau.record import LatestRecord, ScoreRecord
 
-__all__ = ["latest_since", "scores_since", "upsert_latest", "upsert_scores"]
+__all__ = [
+    "known_sensors",
+    "latest_of",
+    "latest_since",
+    "scores_since",
+    "upsert_latest",
+    "upsert_scores",
+]
+
+_AT_ONCE = 500
+"""Stations asked for in one statement."""
+_FIELDS = LatestRecord.__struct_fields__
+_LATEST = select(*(latest.c[name] for name in _FIELDS))
 
 
 def upsert_latest(connection: Connection, records: Sequence[LatestRecord]) -> None:
@@ -28,8 +42,33 @@ def upsert_scores(connection: Connection, records: Sequence[ScoreRecord]) -> Non
 
 def latest_since(connection: Connection, pos: int) -> list[LatestRecord]:
     """Latest values that changed after journal position ``pos`` (-1: all), in the order of change."""
-    query = select(latest).where(latest.c.pos > pos).order_by(latest.c.pos, latest.c.station, latest.c.sensor)
-    return [LatestRecord(**row) for row in connection.execute(query).mappings()]
+    query = _LATEST.where(latest.c.pos > pos).order_by(latest.c.pos, latest.c.station, latest.c.sensor)
+    return list(_records(connection, query))
+
+
+def latest_of(connection: Connection, stations: Sequence[str]) -> list[LatestRecord]:
+    """Latest values of the sensors of these stations."""
+    found: list[LatestRecord] = []
+    for first in range(0, len(stations), _AT_ONCE):
+        query = _LATEST.where(latest.c.station.in_(stations[first : first + _AT_ONCE]))
+        found += _records(connection, query)
+    return found
+
+
+def known_sensors(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Station and sensor of every latest value."""
+    query = select(latest.c.station, latest.c.sensor)
+    for station, sensor in connection.execute(query, execution_options={"yield_per": 1_000}):
+        yield intern(station), intern(sensor)
+
+
+def _records(connection: Connection, query: Select[Any]) -> Iterator[LatestRecord]:
+    """Row by row: of a large city there are many, and their names are kept once."""
+    for row in connection.execute(query, execution_options={"yield_per": 1_000}):
+        record = LatestRecord(**dict(zip(_FIELDS, row, strict=True)))
+        record.station, record.sensor = intern(record.station), intern(record.sensor)
+        record.kind, record.source = intern(record.kind), intern(record.source)
+        yield record
 
 
 def scores_since(connection: Connection, pos: int) -> list[ScoreRecord]:

@@ -146,9 +146,10 @@ def _remember(sample: Sample) -> tuple[float, ...] | None:
 
 
 def _live(stored: Stored) -> _Live:
-    from models.scale import Scale  # noqa: PLC0415 - numpy only for those who have an artifact
+    from models.isolation import quick  # noqa: PLC0415 - numpy only for those who have an artifact
+    from models.scale import Scale  # noqa: PLC0415 - (the same)
 
-    model = forest_of(stored)
+    model = quick(forest_of(stored), len(features.NAMES))
     try:
         scale = Scale(stored.card.quantiles)
     except KeyError as error:

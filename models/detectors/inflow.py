@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Literal
 
+import msgspec
+
 from models.detector import Sample
+from models.kept import read_back
 from models.untimed import Untimed
 from pantau.city import City
 from pantau.event import Score
@@ -29,13 +32,14 @@ LEAST_POINTS = 3
 
 
 class State:
-    """Of one sensor: where it stands."""
+    """Of one sensor: where it stands, and its counts of the last hour (a pending one is not among them)."""
 
-    __slots__ = ("station", "unit")
+    __slots__ = ("station", "track", "unit")
 
-    def __init__(self, station: Station, unit: str) -> None:
+    def __init__(self, station: Station, unit: str, track: Track) -> None:
         self.station = station
         self.unit = unit
+        self.track = track
 
 
 def rate_per_min(track: Track, at: int) -> float | None:
@@ -70,7 +74,7 @@ class Inflow(Untimed):
     """
 
     name = "inflow"
-    version = "1"
+    version = "2"
     lane: Literal["fast", "slow"] = "slow"
     kinds = frozenset({"crowd_count"})
     hazard = ""
@@ -86,17 +90,19 @@ class Inflow(Untimed):
         return Inflow(city)
 
     def start(self, station: Station, kind: Kind) -> State:
-        """Nothing is remembered; the track suffices."""
-        return State(station, kind.unit)
+        """A fresh state, which says nothing before three readings."""
+        return State(station, kind.unit, Track())
 
     def score(self, samples: Sequence[Sample]) -> list[Score | None]:
-        """Judge each by its track."""
+        """Judge each by the counts before it."""
         return [self._judge(sample) for sample in samples]
 
     def _judge(self, sample: Sample) -> Score | None:
-        reading, station = sample.reading, sample.state.station
+        reading, station, track = sample.reading, sample.state.station, sample.state.track
+        if not sample.pending:
+            track.add(reading.observed_at, reading.value)
         full = self._full(station, reading.observed_at)
-        rate = rate_per_min(sample.track, reading.observed_at)
+        rate = rate_per_min(track, reading.observed_at)
         if full is None or rate is None:
             return None
         score, words = 0.0, "not filling"
@@ -122,14 +128,15 @@ class Inflow(Untimed):
         return given[0] if station.capacity is not None else given[-1]
 
     def dump(self, state: State) -> bytes:
-        """Nothing."""
-        del state
-        return b""
+        """The counts as msgpack, at most about 250 bytes."""
+        return msgspec.msgpack.encode(state.track)
 
-    def load(self, version: str, body: bytes, station: Station, kind: Kind) -> State:
-        """A state is as good as a new one."""
-        del version, body
-        return self.start(station, kind)
+    def load(self, version: str, body: bytes, station: Station, kind: Kind) -> State | None:
+        """The state back; None for another version's or a broken one."""
+        track = read_back(Track, version, body, self.version)
+        if track is None or len(track.times) != len(track.values):
+            return None
+        return State(station, kind.unit, track)
 
 
 DETECTOR = Inflow()

@@ -31,7 +31,7 @@ DAY_H = 25
 APART_H = 48
 _KEPT_H = APART_H + 52
 _LEAST_H = 13
-WITHIN_H, _EVERY_H = 12, 3
+WITHIN_H, _EVERY_H = 6, 3
 """Water that came by so much earlier or later at the neighbour explains ours as well; so long everybody waits."""
 WARM_H = 240
 """A pair is judged after ten days with both."""
@@ -40,7 +40,9 @@ LIMIT = 2.0
 LEAST = 12.0
 FLOOD = 2.0
 """Where the neighbour changes by so many times what it hardly ever does, a flood passes, and nobody is judged."""
-_EXPLAINED = 0.5  # of what the neighbour explains may fail to come: floods do not go by a straight line
+BEHIND_H = 24
+"""Nor for so long behind a flood: the water runs off at another pace at each gauge."""
+_EXPLAINED = 0.25  # of what the neighbour explains may fail to come: floods do not go by a straight line
 _KEEP = 1 - 1 / 1_440  # the share explained is learnt over two months
 _RARE, _PACE, _FAULTY = 0.05, 0.01, 0.1
 _QUIET = 0.5
@@ -55,6 +57,7 @@ class Pair(msgspec.Struct, array_like=True):
         xy, xx: sums of products of both changes and of the neighbour's squares, slowly forgetting.
         rest: what remains is greater in one hour of twenty, cm.
         tide: so is the neighbour's own change.
+        flood: last hour of a flood at the neighbour, in hours since 1970; 0 before the first.
     """
 
     hours: int = 0
@@ -62,6 +65,7 @@ class Pair(msgspec.Struct, array_like=True):
     xx: float = 0.0
     rest: float = LEAST / LIMIT
     tide: float = LEAST
+    flood: int = 0
 
     def learn(self, ours: float, theirs: float, rest: float, limit: float) -> None:
         """Take an hour; one beyond the limit is a fault until it has passed, and teaches little."""
@@ -141,19 +145,19 @@ class Neighbour(Untimed):
     """Slow lane, ``water_level``; hazard ``data``, cause ``neighbour``.
 
     With ``d`` the change in 48 hours of the median of 25 hourly means, here and at a neighbour (there by the travel
-    time earlier or later, give or take 12 hours), ``b`` the share learnt and ``s`` what remains in one hour of twenty::
+    time earlier or later, give or take 6 hours), ``b`` the share learnt and ``s`` what remains in one hour of twenty::
 
-        rest = d - b d'       limit = max(12 cm, 2 s) + |b d'| / 2       score = min(1, |rest| / (2 limit))
+        rest = d - b d'       limit = max(12 cm, 2 s) + |b d'| / 4       score = min(1, |rest| / (2 limit))
 
     The least of all neighbours counts: where one of two agrees, it is the other one's fault. Scores below 0.25 are 0.
-    In shadow: where rivers are not closely tied it finds too little.
+    In shadow: behind floods it still accuses healthy gauges too often.
 
     Source:
         docs/models.md, "neighbour": recall and false alarms on three rivers.
     """
 
     name = "neighbour"
-    version = "1"
+    version = "2"
     lane: Literal["fast", "slow"] = "slow"
     kinds = frozenset({WATER_LEVEL.name})
     hazard = "data"
@@ -255,7 +259,9 @@ def _compare(state: State, peer: State, near: Near) -> Finding | None:
     if pair.hours < WARM_H:
         pair.learn(ours, theirs, rest, limit)
         return None
-    ratio = 0.0 if abs(theirs) > FLOOD * max(pair.tide, LEAST) else abs(rest) / limit
+    if abs(theirs) > FLOOD * max(pair.tide, LEAST):
+        pair.flood = at
+    ratio = 0.0 if at - pair.flood <= BEHIND_H else abs(rest) / limit
     pair.learn(ours, theirs, rest, limit)
     return Finding(ratio, ours, share * theirs, limit, near.station)
 

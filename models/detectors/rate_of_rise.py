@@ -28,7 +28,7 @@ QUIET_CM = 20.0
 """Below a fifth of the full score nothing is said: 20 cm in 30 min happens twice a month on a mountain river."""
 
 
-class State(msgspec.Struct, array_like=True):
+class State(msgspec.Struct, array_like=True, gc=False):
     """Of one sensor.
 
     Attributes:

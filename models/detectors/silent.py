@@ -25,7 +25,7 @@ GRACE = 2
 """So many cadences after this service began to listen nothing is held against a sensor."""
 
 
-class State(msgspec.Struct, array_like=True):
+class State(msgspec.Struct, array_like=True, gc=False):
     """Of one sensor; all instants in ms.
 
     Attributes:

@@ -130,9 +130,7 @@ def plan(
     counts = [max(float(value), 0.0) for value in series]
     learnt = bisect_left(times, times[0] + LEARN * (times[-1] - times[0])) if times else 0
     if learnt < 2 or times[-1] - times[0] < 48 * HOUR_MS:
-        raise ValueError(
-            f"station {station!r} has {len(times)} readings in less than two days; give weeks of them"
-        )
+        raise ValueError(f"it has {len(times)} readings in less than two days; give weeks of them")
     cadence = round(float(np.median(np.diff(times[:learnt]))))
     steps = np.minimum(np.diff(times[learnt:]), 3 * cadence)
     weeks = float(steps.sum() + cadence) / WEEK_MS
@@ -143,7 +141,7 @@ def plan(
     by_night = list(_windows(draw, times, None, np.isin(hours, night), (learnt, cadence, surges)))
     half = float(np.quantile(counts[:learnt], 0.95)) / 2
     found = [Surge(k, a, b, f, 0.0) for k, f in KINDS.items() if k != "night" for a, b in by_day]
-    found += [Surge("night", a, b, 1.0, half) for a, b in by_night]
+    found += [Surge("night", a, b, 1.0, half) for a, b in by_night if half]
     return Plan(
         station, times, counts, learnt, cadence, weeks, tuple(sorted(found, key=lambda surge: surge.first))
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["MODELS", "OUT_COLUMNS", "evaluate"]
 
 MODELS = ("own_trend", "upstream_rule", "ridge", "pantau")
-OUT_COLUMNS = ("model", "at", "value_now", "signal", "cut", "active")
+OUT_COLUMNS = ("model", "at", "value_now", "signal", "cut", "active", "flood")
 _CANDIDATES = np.linspace(0.9, 0.9995, 60)
 _TREND_H = 3.0
 
@@ -57,7 +57,8 @@ def evaluate(
     times, levels, start = story.own.times, story.own.level, int(story.issued[0])
     good = (story.own.after == 0) & (times >= start)
     crossings = events(times[good], levels[good], limit, MERGE_MS)
-    above = story.now >= limit
+    above = (story.now >= limit) & ~np.isin(story.issued, times[story.own.after != 0])  # an error is no flood
+    begins = np.isin(story.issued, crossings).astype(np.int64)
     table, frames = [], []
     for name in MODELS:
         signal = _signal(name, story, question)
@@ -67,7 +68,8 @@ def evaluate(
             active = is_active(signal.value, signal.opens, signal.closes)
         counts = warned(Alarms(story.issued, active, above, crossings, horizon))
         table.append(_row(name, counts, known=known))
-        columns = (name, story.issued, story.now, signal.value, signal.opens, active.astype(np.int64))
+        on = active.astype(np.int64)
+        columns = (name, story.issued, story.now, signal.value, signal.opens, on, begins)
         frames.append(pd.DataFrame(dict(zip(OUT_COLUMNS, columns, strict=True))))
     return table, pd.concat(frames, ignore_index=True)
 

@@ -4,7 +4,7 @@ What is true is known in hindsight and only used to count: which readings are a 
 which are a true flood rise. Who judges sees one reading after another.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 from zlib import crc32
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from models.evaluations.quality_faults import FAULTS, Fault, Injected, inject
 from models.evaluations.quality_models import MODELS, Judged
+from models.evaluations.quality_neighbours import PAIRED, Checked, figures
 from pantau.reading import Flag
 
 __all__ = [
@@ -33,8 +34,6 @@ Bools: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
 
 PANTAU = "pantau"
 NONE = Fault("none", 0.0)
-UNSEEN = frozenset({"drift", "datum"})
-"""What the fast lane, which sees one sensor, does not claim to find: its flags there are chance."""
 PAST = 0.3
 """Share at the start of a series that is only learnt from."""
 LEAST_READINGS = 500
@@ -164,10 +163,14 @@ class Tally:
         """Count a trial in."""
         self._counts.setdefault((trial.model, trial.fault), []).append(count(trial))
 
-    def rows(self) -> list[dict[str, Any]]:
-        """A row a model and fault; a number that is not defined is None."""
+    def rows(self, checked: Sequence[Checked] = ()) -> list[dict[str, Any]]:
+        """A row a model and fault; a number that is not defined is None.
+
+        The fast lane sees one sensor and does not claim to find drift or a moved zero: its flags there are chance.
+        What ``pantau`` finds of them is what the neighbour check does.
+        """
         return [
-            _row(model, fault, Counts(*map(sum, zip(*found, strict=True))))
+            _row(model, fault, Counts(*map(sum, zip(*found, strict=True))), checked)
             for (model, fault), found in sorted(self._counts.items(), key=self._place)
         ]
 
@@ -177,16 +180,26 @@ class Tally:
         return list(MODELS).index(model), -1 if fault == NONE else FAULTS.index(fault)
 
 
-def _row(model: str, fault: Fault, total: Counts) -> dict[str, Any]:
-    row: dict[str, Any] = {"model": model, "fault": fault.name, "size": None if fault == NONE else fault.size}
-    blind = model == PANTAU and fault.name in UNSEEN
-    row["recall"] = None if blind else _share(total.found, total.faults)
-    row["precision"] = None if blind else _share(total.hits, total.hits + total.wrong)
-    row["flags_per_1000"] = _share(1_000 * total.flagged, total.clean)
-    row["rises_withheld"] = total.withheld
-    row["faults"] = total.faults
-    strict = total.faults and not blind
-    row["precision_strict"] = _share(total.hits, total.hits + total.flagged) if strict else None
+def _row(model: str, fault: Fault, total: Counts, checked: Sequence[Checked]) -> dict[str, Any]:
+    pantau = model == PANTAU
+    of_neighbours = figures(checked, fault if fault.name in PAIRED else None) if pantau else {}
+    row: dict[str, Any] = {
+        "model": model,
+        "fault": fault.name,
+        "size": None if fault == NONE else fault.size,
+        "recall": _share(total.found, total.faults),
+        "precision": _share(total.hits, total.hits + total.wrong),
+        "flags_per_1000": _share(1_000 * total.flagged, total.clean),
+        "rises_withheld": total.withheld,
+        "faults": total.faults,
+        "precision_strict": _share(total.hits, total.hits + total.flagged) if total.faults else None,
+        "delay_h": None,
+        "false_per_30d": None,
+    }
+    if pantau and fault.name in PAIRED:
+        row |= of_neighbours | {"faults": of_neighbours["faults"] if checked else total.faults}
+    elif pantau and fault == NONE:
+        row["false_per_30d"] = of_neighbours["false_per_30d"]
     return row
 
 

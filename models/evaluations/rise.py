@@ -19,7 +19,7 @@ from pantau.quality import Limits, Past, judge
 from pantau.reading import Flag, Reading
 from pantau.station import Station
 
-__all__ = ["Alarm", "Figures", "alarms", "figures", "floods", "in_time", "plain", "steep"]
+__all__ = ["OPEN", "Alarm", "Figures", "alarms", "figures", "floods", "in_time", "plain", "steep"]
 
 HOUR_MS = 3_600_000
 MONTH_MS = 30 * 24 * HOUR_MS
@@ -31,6 +31,10 @@ BEFORE_MS = 12 * HOUR_MS
 """An alarm is about a flood that begins within so many hours after it began; a later flood it did not warn of."""
 AFTER_MS = 12 * HOUR_MS
 """Nor is it false while the flood goes on: so long after its beginning."""
+
+
+OPEN = 1 << 62
+"""End of an alarm that is in force at the last reading."""
 
 
 class Alarm(NamedTuple):
@@ -149,7 +153,7 @@ def _alarms(scores: Iterator[tuple[int, int, int]]) -> list[Alarm]:
             found.append(Alarm(open_since, at, sure))
             now = False
     if now:
-        found.append(Alarm(open_since, 1 << 62, sure))
+        found.append(Alarm(open_since, OPEN, sure))
     merged: list[Alarm] = []
     for alarm in found:
         before = merged.pop() if merged and alarm.start - merged[-1].end <= HOUR_MS else None

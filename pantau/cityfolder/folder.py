@@ -13,6 +13,7 @@ from pantau.cityfolder.links import check_groups, read_links, with_own_groups
 from pantau.cityfolder.people import check_last_resort, read_calendar, read_recipients
 from pantau.cityfolder.places import names_of, read_areas, read_stations, read_warns
 from pantau.cityfolder.problems import Problems
+from pantau.cityfolder.ranges import with_ranges
 from pantau.cityfolder.rivers import RIVERS, read_rivers
 from pantau.cityfolder.settings import FILE, read_settings
 from pantau.cityfolder.tables import SCHEMAS, Table, decode_text, read_table
@@ -90,7 +91,7 @@ def _assemble(
         crowd_advice=settings.crowd_advice,
         emergency_number=settings.emergency_number,
         kinds=kinds,
-        stations=stations,
+        stations=with_ranges(stations, ladders, kinds),
         ladders=ladders,
         links=links,
         warns=read_warns(tables["warn_areas.csv"], ids, areas, codes),

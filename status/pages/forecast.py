@@ -9,9 +9,13 @@ from pantau.outlook import Crossing, Outlook
 from pantau.siaga import siaga_of
 from pantau.station import Station
 from status.pages.rows import clock_text, unit_text
+from status.pages.said import beyond_numbers, on_the_citys_clock
 from status.pages.words import Words, words_of
 
-__all__ = ["ForecastView", "expected_text", "forecast_view"]
+__all__ = ["ForecastView", "expected_text", "forecast_view", "is_possible"]
+
+_POSSIBLE = 0.01
+"""Below it a limit's crossing is not called possible: a chip in an alarm's colour for 0 % cries wolf."""
 
 
 class ForecastView(NamedTuple):
@@ -21,7 +25,9 @@ class ForecastView(NamedTuple):
         is_old: it does not speak for the hours ahead any more; only ``issued`` is shown then.
         stale_at: last instant at which it is not old, ms; the browser turns it old by itself.
         rows: time, expected level, band.
-        crossings: chip, level, and how likely and when it is reached.
+        crossings: chip, level, and how likely and when it is reached, of the limits that are possible.
+        calm: says that none is, where there are limits above.
+        reason: what stands behind it, in English, apart from what ``crossings`` and ``rows`` say.
         json: for the chart: issued_at and value, then at, low, middle, high of each step; ms.
     """
 
@@ -30,6 +36,7 @@ class ForecastView(NamedTuple):
     stale_at: int
     rows: list[tuple[str, str, str]]
     crossings: list[tuple[str, str, str]]
+    calm: str
     model: str
     reason: str
     degraded: str
@@ -48,6 +55,7 @@ def forecast_view(
         return None
     words, kind = words_of(language), city.kinds[station.kind]
     stale_at = forecast_stale_at(station, outlook) + slack_ms
+    possible = [crossing for crossing in reversed(outlook.crossings) if is_possible(crossing)]
 
     def level(value: float) -> str:
         return number_text(value, kind.decimals, language)
@@ -64,19 +72,25 @@ def forecast_view(
             )
             for step in outlook.steps
         ],
-        crossings=[
-            _crossing(crossing, station, city, language, now) for crossing in reversed(outlook.crossings)
-        ],
+        crossings=[_crossing(crossing, station, city, language, now) for crossing in possible],
+        calm=words.forecast_calm if outlook.crossings and not possible else "",
         model={"travel_time": words.forecast_travel, "trained": words.forecast_trained}.get(
             outlook.model, outlook.model
         ),
-        reason=outlook.reason,
+        reason=on_the_citys_clock(
+            beyond_numbers(outlook.reason), outlook.issued_at, now, city, words.client
+        ),
         degraded=outlook.degraded,
         json=json.dumps([
             [outlook.issued_at, *[round(outlook.value, 2)] * 3],
             *([step.at, step.low, step.middle, step.high] for step in outlook.steps),
         ]),
     )  # fmt: skip
+
+
+def is_possible(crossing: Crossing) -> bool:
+    """Whether a limit's crossing is worth a word."""
+    return crossing.probability >= _POSSIBLE
 
 
 def expected_text(crossing: Crossing, city: City, language: str, now: int) -> str:

@@ -11,21 +11,44 @@ from pantau.forms import alert_properties, public_part
 from pantau.outlook import Outlook
 from pantau.record import AlertRecord
 from pantau.station import Station
-from status.pages.forecast import expected_text
+from status.pages.forecast import expected_text, is_possible
 from status.pages.rows import PATHS, Row, chip_of, clock_text, nearest, row_of
+from status.pages.value import NO_VALUE, Told, Value, value_of
 from status.pages.words import words_of
 from status.snapshot import Snapshot
 
-__all__ = ["AlertItem", "alert_items", "home_context"]
+__all__ = ["AlertItem", "Known", "alert_items", "home_context"]
 
 ORDER = ("s3", "s2", "s1", "awaiting", "s0", "nolimits", "unusable", "stale", "out", "never")
 _ABOUT_US = {"data", "system"}
 _AREAS_SHOWN = 12
-_NONE: Mapping[str, Outlook] = {}
+
+
+class Known(NamedTuple):
+    """What pages know besides the alerts' own records.
+
+    Attributes:
+        outlooks: newest forecasts by station, those left out that are out of date.
+        told: of alerts by id, what their timelines say of the value.
+        properties: of stations by id, as of now.
+    """
+
+    outlooks: Mapping[str, Outlook] = {}
+    told: Mapping[str, Told] = {}
+    properties: Mapping[str, Mapping[str, Any]] = {}
+
+
+_NOTHING = Known()
 
 
 class AlertItem(NamedTuple):
-    """An alert as pages list it; only what is confirmed of it. ``expected`` says when, of a forecast that is open."""
+    """An alert as pages list it; only what is confirmed of it.
+
+    Attributes:
+        headline: what and where, without a value: that has a time, and stands in ``value``.
+        withdrawn: that it ended because the reading was wrong, else empty.
+        expected: when, of a forecast that is open.
+    """
 
     id: str
     href: str
@@ -38,23 +61,27 @@ class AlertItem(NamedTuple):
     advice: str
     about_us: bool
     is_forecast: bool = False
+    value: Value = NO_VALUE
+    withdrawn: str = ""
     expected: str = ""
 
 
 def alert_items(
     city: City, alerts: Iterable[AlertRecord], language: str, now: int, *, exercise: bool,
-    outlooks: Mapping[str, Outlook] = _NONE,
+    known: Known = _NOTHING,
 ) -> list[AlertItem]:  # fmt: skip
-    """Public alerts, the worst first, then those of what is there before forecasts, then the newest.
-
-    Args:
-        outlooks: newest forecasts by station, those left out that are out of date.
-    """
+    """Public alerts, the worst first, then those of what is there before forecasts, then the newest."""
+    alerts = list(alerts)
+    values = {record.id: _value(record, city, language, now, known) for record in alerts}
     public = [part for record in alerts if (part := public_part(record)) is not None]
     public.sort(key=lambda record: (-record.severity, record.forecast, -record.raised_at, record.id))
     items = [(record, _item(city, record, language, now, exercise=exercise)) for record in public]
     return [
-        item._replace(expected=_expected(city, record, outlooks.get(record.station), language, now))
+        item._replace(
+            value=values[record.id],
+            withdrawn=_withdrawn(record, known, language),
+            expected=_expected(city, record, known.outlooks.get(record.station), language, now),
+        )
         for record, item in items
     ]
 
@@ -63,15 +90,25 @@ def _expected(city: City, record: AlertRecord, outlook: Outlook | None, language
     """When the severity of an open forecast is expected, as its newest outlook says."""
     if outlook is None or not record.forecast or record.closed_at is not None:
         return ""
-    found = [crossing for crossing in outlook.crossings if crossing.severity == record.severity]
+    found = [each for each in outlook.crossings if each.severity == record.severity and is_possible(each)]
     return expected_text(found[0], city, language, now) if found else ""
+
+
+def _value(record: AlertRecord, city: City, language: str, now: int, known: Known) -> Value:
+    properties = known.properties.get(record.station)
+    return value_of(record, known.told.get(record.id), properties, city, language, now)
+
+
+def _withdrawn(record: AlertRecord, known: Known, language: str) -> str:
+    told = known.told.get(record.id)
+    return words_of(language).what["withdrawn"] if told is not None and told.is_withdrawn else ""
 
 
 def _item(city: City, record: AlertRecord, language: str, now: int, *, exercise: bool) -> AlertItem:
     client = words_of(language).client
     if record.closed_at is not None:  # what it was, not the calm (or the operator's decision) that ended it
-        record = replace(record, severity=record.worst, value=None)
-    form = alert_properties(record, city, exercise=exercise)
+        record = replace(record, severity=record.worst)
+    form = alert_properties(replace(record, value=None), city, exercise=exercise)
     areas = [city.areas[code].name for code in record.areas if code in city.areas]
     about_us = record.hazard in _ABOUT_US
     return AlertItem(
@@ -91,18 +128,15 @@ def _item(city: City, record: AlertRecord, language: str, now: int, *, exercise:
 
 def home_context(
     city: City, snapshot: Snapshot, alerts: Sequence[AlertRecord], language: str, now: int, *, exercise: bool,
-    outlooks: Mapping[str, Outlook] = _NONE,
+    known: Known = _NOTHING,
 ) -> dict[str, Any]:  # fmt: skip
-    """Everything the template of the front page needs.
-
-    Args:
-        outlooks: newest forecasts by station, those left out that are out of date.
-    """
+    """Everything the template of the front page needs."""
     water = [s for s in city.stations.values() if s.hazard != "density"]
     crowds = [s for s in city.stations.values() if s.hazard == "density"]
     rows = {s.id: _row(s, city, snapshot, language, now) for s in city.stations.values()}
     standing = [alert for alert in alerts if alert.closed_at is None]
-    items = alert_items(city, standing, language, now, exercise=exercise, outlooks=outlooks)
+    known = known._replace(properties=snapshot.properties)
+    items = alert_items(city, standing, language, now, exercise=exercise, known=known)
     return {
         "now": now,
         "alerts": [item for item in items if not item.about_us],

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -17,10 +17,11 @@ from pantau.outlook import Outlook
 from pantau.reading import Reading
 from pantau.record import AlertRecord
 from status.board import AlertQuery
-from status.pages.home import alert_items, home_context
+from status.pages.home import Known, alert_items, home_context
 from status.pages.render import STATIC, Renderer
 from status.pages.rows import PATHS, clock_text
 from status.pages.station import station_context
+from status.pages.value import Told, told_of
 from status.pages.why import alert_context
 from status.pages.words import LANGUAGES, words_of
 from status.service import At, Service, blocking
@@ -35,6 +36,9 @@ FRESH_S = 1.0
 _BROKER = "system:mqtt"
 """Scope of the alert that we hear nothing: the connection to the broker has been gone for a minute."""
 DAY_MS = 86_400_000
+_TOLD_KEPT = 20_000
+"""Alerts of which is remembered what their timelines say: 200 bytes each."""
+Properties = Mapping[str, Mapping[str, Any]]
 ENDED_SHOWN = 50
 
 
@@ -81,7 +85,8 @@ class Pages:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._renderer = Renderer(service.city, exercise=service.exercise)
-        self._fresh: dict[str, tuple[float, int, bytes]] = {}
+        self._fresh: dict[str, tuple[float, tuple[int, float], bytes]] = {}
+        self._told: dict[str, tuple[int, Told]] = {}
         self._locks = {language: asyncio.Lock() for language in LANGUAGES}
 
     def home(self, language: str) -> Callable[..., Any]:
@@ -94,10 +99,10 @@ class Pages:
 
     async def _home(self, language: str) -> bytes:
         async with self._locks[language]:
-            made_at, position, body = self._fresh.get(language, (0.0, -1, b""))
+            made_at, former, body = self._fresh.get(language, (0.0, None, b""))
             # Who comes because something changed must not get what was rendered before it.
-            known = self._service.watch.position
-            if not body or time.monotonic() - made_at > FRESH_S or position != known:
+            known = self._service.watch.position, self._service.clock.speed
+            if not body or time.monotonic() - made_at > FRESH_S or former != known:
                 body = await self._render_home(language)
                 self._fresh[language] = (time.monotonic(), known, body)
             return body
@@ -107,11 +112,12 @@ class Pages:
         snapshot = await service.watch.snapshot()
         now = max(service.clock.now(), snapshot.as_of)
         alerts = list(service.watch.open_alerts)
-        outlooks = await blocking(self._outlooks, now) if any(alert.forecast for alert in alerts) else {}
 
         def render() -> bytes:
+            outlooks = self._outlooks(now) if any(alert.forecast for alert in alerts) else {}
+            known = Known(outlooks, self._tell(alerts))
             context = home_context(
-                service.city, snapshot, alerts, language, now, exercise=service.exercise, outlooks=outlooks
+                service.city, snapshot, alerts, language, now, exercise=service.exercise, known=known
             )
             as_of = self._renderer.as_of(now, language)
             return self._page(
@@ -141,6 +147,7 @@ class Pages:
                 context = station_context(
                     station, service.city, snapshot, language, now,
                     readings=readings, alerts=alerts, scores=scores, outlook=outlook,
+                    told=self._tell(alert for alert in alerts if alert.station == id),
                     slack_ms=service.clock.slack_ms, exercise=service.exercise,
                 )  # fmt: skip
                 path = f"/{_other(language)}/{PATHS[_other(language)]['station']}/{id}"
@@ -157,10 +164,12 @@ class Pages:
             service = self._service
             record = await blocking(service.board.alert, id)
             timeline = await blocking(service.board.timeline, id)
-            now = service.clock.now()
+            snapshot = await service.watch.snapshot()
+            now = max(service.clock.now(), snapshot.as_of)
             context = record and alert_context(
-                record, timeline, service.city, language, now, exercise=service.exercise
-            )
+                record, timeline, service.city, language, now,
+                exercise=service.exercise, known=Known(properties=snapshot.properties),
+            )  # fmt: skip
             if not context:
                 return await self._missing(language)
             path = f"/{_other(language)}/{PATHS[_other(language)]['alert']}/{id}"
@@ -174,9 +183,11 @@ class Pages:
 
         async def route(request: Request) -> Response:
             service = self._service
-            now = service.clock.now()
+            snapshot = await service.watch.snapshot()
+            now = max(service.clock.now(), snapshot.as_of)
             found, _ = await blocking(service.board.alerts, AlertQuery(active=False, limit=4 * ENDED_SHOWN))
-            context = self._alerts_context(service.watch.open_alerts, found, language, now)
+            active, properties = list(service.watch.open_alerts), snapshot.properties
+            context = await blocking(self._alerts_context, active, found, properties, language, now)
             path = f"/{_other(language)}/{PATHS[_other(language)]['alert']}"
             body = await blocking(self._page, "alerts.html", language, other_path=path, now=now, **context)
             return cached(request, body, HTML, max_age=5)
@@ -184,12 +195,18 @@ class Pages:
         return route
 
     def _alerts_context(
-        self, active: list[AlertRecord], found: list[AlertRecord], language: str, now: int
+        self,
+        active: list[AlertRecord],
+        found: list[AlertRecord],
+        properties: Properties,
+        language: str,
+        now: int,
     ) -> dict[str, Any]:
         service = self._service
 
         def items(records: list[AlertRecord]) -> list[Any]:
-            return alert_items(service.city, records, language, now, exercise=service.exercise)
+            known = Known(told=self._tell(records), properties=properties)
+            return alert_items(service.city, records, language, now, exercise=service.exercise, known=known)
 
         shown = items([record for record in active if record.closed_at is None])
         ended = [item for item in items([r for r in found if r.closed_at is not None]) if not item.about_us]
@@ -208,6 +225,23 @@ class Pages:
             for name, outlook in service.board.forecasts().items()
             if name in stations and fresh_at <= forecast_stale_at(stations[name], outlook)
         }
+
+    def _tell(self, alerts: Iterable[AlertRecord]) -> dict[str, Told]:
+        """What the timelines say of alerts; one is read again only after a transition, so a flood costs little."""
+        found: dict[str, Told] = {}
+        for alert in alerts:
+            if alert.hazard in {"data", "system"}:
+                continue
+            n, told = self._told.get(alert.id, (0, None))
+            if told is None or n != alert.n:
+                told = told_of(alert, self._service.board.timeline(alert.id))
+                self._told[alert.id] = alert.n, told
+            found[alert.id] = told
+        if len(self._told) > _TOLD_KEPT:
+            self._told = {
+                name: (alert_n, told) for name, (alert_n, told) in self._told.items() if name in found
+            }
+        return found
 
     def _readings(self, station: str, kind: str, newest: int) -> list[Reading]:
         """The last day up to the newest reading; none while the store is away (the page says the rest)."""

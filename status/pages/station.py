@@ -1,9 +1,10 @@
 """What the page of one station shows: its row, its limits, its neighbours, its latest readings, its scores."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pantau.alert import FORECAST
 from pantau.city import City, Link
 from pantau.forms import number_text
 from pantau.outlook import Outlook
@@ -11,8 +12,10 @@ from pantau.reading import Flag, Reading
 from pantau.record import AlertRecord, ScoreRecord
 from pantau.station import Station
 from status.pages.forecast import forecast_view
-from status.pages.home import alert_items
+from status.pages.home import Known, alert_items
 from status.pages.rows import PATHS, clock_text, nearest, row_of, unit_text
+from status.pages.said import beyond_numbers, on_the_citys_clock
+from status.pages.value import Told
 from status.pages.words import words_of
 from status.snapshot import Snapshot
 
@@ -31,6 +34,7 @@ def station_context(  # noqa: PLR0913 - everything one page shows
     readings: Sequence[Reading],
     alerts: Sequence[AlertRecord],
     scores: Sequence[ScoreRecord],
+    told: Mapping[str, Told],
     outlook: Outlook | None = None,
     slack_ms: int = 0,
     exercise: bool,
@@ -40,6 +44,7 @@ def station_context(  # noqa: PLR0913 - everything one page shows
     Args:
         readings: of its last day, oldest first.
         alerts: the open ones of the city.
+        told: of these by id, what their timelines say of the value.
         outlook: its newest forecast, however old.
         slack_ms: of the clock.
     """
@@ -49,7 +54,8 @@ def station_context(  # noqa: PLR0913 - everything one page shows
     mine = [alert for alert in alerts if alert.station == station.id]
     view = forecast_view(station, outlook, city, language, now, slack_ms=slack_ms)
     outlooks = {station.id: outlook} if outlook and view and not view.is_old else {}
-    items = alert_items(city, mine, language, now, exercise=exercise, outlooks=outlooks)
+    known = Known(outlooks, told, snapshot.properties)
+    items = alert_items(city, mine, language, now, exercise=exercise, known=known)
     is_water = station.hazard != "density"
     near = nearest(station, city, snapshot.properties, language)
     return {
@@ -108,7 +114,9 @@ def _reading(reading: Reading, city: City, language: str, now: int) -> dict[str,
         "time": clock_text(reading.observed_at, now, city, words.client),
         "value": number_text(reading.value, kind.decimals, language),
         "quality": words.flag[reading.flag],
-        "reason": reading.reason if reading.flag in {Flag.SUSPECT, Flag.FAIL} else "",
+        "reason": on_the_citys_clock(reading.reason, reading.observed_at, now, city, words.client)
+        if reading.flag in {Flag.SUSPECT, Flag.FAIL}
+        else "",
     }
 
 
@@ -128,10 +136,13 @@ def _hours_text(minutes: int, language: str) -> str:
 
 
 def _score(score: ScoreRecord, city: City, language: str, now: int) -> dict[str, Any]:
+    # What is forecast, and when, stands in its own part of the page.
+    reason = beyond_numbers(score.reason) if score.detector == FORECAST else score.reason
+    client = words_of(language).client
     return {
         "name": score.detector,
         "value": number_text(score.score, 2, language),
         "shadow": score.shadow,
-        "time": clock_text(score.at, now, city, words_of(language).client),
-        "reason": score.reason,
+        "time": clock_text(score.at, now, city, client),
+        "reason": on_the_citys_clock(reason, score.at, now, city, client),
     }

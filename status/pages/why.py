@@ -1,16 +1,19 @@
 """What the page of one alert shows: why it is there, in words, and its timeline."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from pantau.city import City
 from pantau.forms import number_text, public_part
 from pantau.record import AlertRecord, TransitionRecord
 from pantau.siaga import siaga_of
-from status.pages.home import alert_items
+from status.pages.home import Known, alert_items
 from status.pages.rows import clock_text, unit_text
+from status.pages.said import beyond_numbers, on_the_citys_clock
+from status.pages.value import told_of
 from status.pages.words import Words, words_of
-from status.reasons import reason_of
+from status.reasons import reason_step
 
 __all__ = ["alert_context"]
 
@@ -23,13 +26,15 @@ def alert_context(
     now: int,
     *,
     exercise: bool,
+    known: Known,
 ) -> dict[str, Any] | None:
     """Everything the template of an alert's page needs; None when nothing of the alert is public."""
     public = public_part(record)
     if public is None:
         return None
     words = words_of(language)
-    item = alert_items(city, [record], language, now, exercise=exercise)[0]
+    known = known._replace(told={record.id: told_of(record, timeline)})
+    item = alert_items(city, [record], language, now, exercise=exercise, known=known)[0]
     station = city.stations.get(record.station)
     is_siaga = (
         station is not None and city.kinds[station.kind].siaga and record.cause in {"level", "forecast"}
@@ -46,9 +51,11 @@ def alert_context(
         "station": station,
         "hazard": words.hazard[record.hazard],
         "level": words.forecast_level.format(level=level) if record.forecast and level else level,
-        "state": words.closed_by_hand if by_hand else words.isa.get(record.state, record.state),
+        "state": words.closed_by_hand
+        if by_hand
+        else item.withdrawn or words.isa.get(record.state, record.state),
         "areas": [city.areas[code].name for code in record.areas if code in city.areas],
-        "why": _why(reason_of(told), words, language),
+        "why": _why(reason_step(told), city, language, now),
         "value_word": words.col_count if record.hazard == "density" else words.col_value,
         "timeline": [_step(row, record, city, language, now, is_siaga=is_siaga) for row in told],
     }
@@ -61,19 +68,34 @@ def _level(severity: int, city: City, language: str, *, is_siaga: bool) -> str:
     )
 
 
-def _why(reason: Mapping[str, Any], words: Words, language: str) -> list[tuple[str, str, str]]:
+def _why(step: TransitionRecord | None, city: City, language: str, now: int) -> list[tuple[str, str, str]]:
     """Name, text and language of each part of the reason; detectors explain themselves in English."""
+    if step is None:
+        return []
+    words = words_of(language)
+    given = [(key, value) for key, value in step.why.items() if value is not None and value != ""]
     rows = []
-    for key, value in reason.items():
-        if value is None or value == "":
-            continue
-        if key in {"flag", "flags"} and isinstance(value, int):
-            rows.append((words.why[key], words.flag.get(value, str(value)), ""))
-        elif isinstance(value, str) and key == "reason":
-            rows.append((words.why.get(key, key), value, "en"))
-        else:
-            rows.append((words.why.get(key, key), _plain(value, language), ""))
+    for key, value in given:
+        text = _said(key, value, step, city, language, now)
+        if text:
+            rows.append((words.why.get(key, key), text, "en" if key in {"reason", "degraded"} else ""))
     return rows
+
+
+def _said(key: str, value: object, step: TransitionRecord, city: City, language: str, now: int) -> str:
+    """One part of a reason; what a forecast's limit, probability and time say is not said again in English."""
+    words: Words = words_of(language)
+    if key in {"flag", "flags"} and isinstance(value, int):
+        return str(words.flag.get(value, str(value)))
+    if key == "ended":
+        return str(words.forecast_ended.get(value, str(value)))
+    if key == "expected_at" and isinstance(value, str):
+        at = round(datetime.fromisoformat(value).timestamp() * 1000)
+        return clock_text(at, now, city, words.client)
+    if key == "reason" and isinstance(value, str):
+        text = beyond_numbers(value) if "limit" in step.why else value
+        return on_the_citys_clock(text, step.at, now, city, words.client)
+    return _plain(value, language)
 
 
 def _plain(value: object, language: str) -> str:

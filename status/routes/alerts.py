@@ -13,8 +13,8 @@ from status.board import AlertQuery
 from status.params import Instant
 from status.problems import Problem
 from status.reasons import reason_of
-from status.service import At, blocking
-from status.wire import json_answer
+from status.service import At, Reader, blocking
+from status.wire import answer, json_answer
 
 __all__ = ["router"]
 
@@ -44,15 +44,31 @@ async def alerts(  # noqa: PLR0913, PLR0917 - the query parameters of design.md
 
 
 @router.get("/alerts/{id}", summary="One alert with its timeline, and why")
-async def alert(request: Request, id: str, service: At) -> Response:
-    """The alert, every transition, and the reason of its present severity: limits, flags, detector and version."""
+async def alert(request: Request, id: str, service: At, reader: Reader) -> Response:
+    """The alert, every transition, and the reason of its present severity: limits, flags, detector and version.
+
+    With an operator's token also who acted and what they noted; a wrong token is a 401, not the public's answer.
+    """
     record = await blocking(service.board.alert, id)
     if record is None:
         raise Problem(404, f"there is no alert {id!r}; GET /api/v1/alerts?state=all lists all")
     rows = await blocking(service.board.timeline, id)
     form = service.alert_form(record)
-    timeline = [_step(row, is_siaga=form["siaga"] is not None) for row in rows]
-    return json_answer(request, form | {"why": reason_of(rows), "timeline": timeline})
+    is_siaga = form["siaga"] is not None
+    if reader is not None:  # no cache may keep what is the operators' business
+        timeline = [_step(row, is_siaga=is_siaga) | _by_whom(row) for row in rows]
+        return answer(200, form | {"why": reason_of(rows), "timeline": timeline}, Vary="Authorization")
+    timeline = [_step(row, is_siaga=is_siaga) for row in rows]
+    return json_answer(
+        request,
+        form | {"why": reason_of(rows), "timeline": timeline},
+        headers={"Vary": "Accept-Encoding, Authorization"},
+    )
+
+
+def _by_whom(row: TransitionRecord) -> dict[str, Any]:
+    """What only operators read of a step."""
+    return {"name": row.by or None, "note": row.why.get("note") if row.by else None}
 
 
 def _step(row: TransitionRecord, *, is_siaga: bool) -> dict[str, Any]:

@@ -44,7 +44,7 @@ async def _measure(service: Service) -> None:
     metrics.position.set(snapshot.position)
     metrics.snapshot_age.set(max(0, service.clock.now() - snapshot.as_of) / 1000)
     metrics.stations.clear()
-    for state, count in Counter(values["state"] for values in snapshot.properties.values()).items():
+    for state, count in snapshot.states.items():
         metrics.stations.labels(state).set(count)
     metrics.alerts.clear()
     for (hazard, severity), count in Counter(

@@ -31,6 +31,16 @@ def test_the_copy_is_the_city(folder: Path, tmp_path: Path) -> None:
     assert first is not again
 
 
+def test_what_is_equal_is_kept_once(folder: Path, tmp_path: Path) -> None:
+    for _ in ("made", "read back"):
+        city = citycache.load(folder, tmp_path / "data", FORMATS, worth=1)
+        for name, station in city.stations.items():
+            assert station.id is name
+            assert all(one is city.stations[one].id for one in city.names[station.name.casefold()])
+        assert all(name is city.stations[name].id for name in city.ladders)
+        assert len({id(station.kind) for station in city.stations.values()}) <= len(city.kinds)
+
+
 def test_a_changed_file_is_read_anew(folder: Path, tmp_path: Path) -> None:
     citycache.load(folder, tmp_path / "data", FORMATS, worth=1)
     file = folder / "city.toml"

@@ -63,18 +63,49 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(counts: Path, t
 def test_every_score_is_written_so_that_somebody_else_can_count(counts: Path, tmp_path: Path) -> None:
     out = tmp_path / "scores.csv"
     arguments = (str(counts), "--surges", "10", "--timezone", "Asia/Jakarta")
-    row = json.loads(_run(*arguments, "--out", str(out), "--json").splitlines()[0])
+    told = [json.loads(line) for line in _run(*arguments, "--out", str(out), "--json").splitlines()]
     with out.open(encoding="utf-8", newline="") as lines:
-        rows = [line for line in csv.DictReader(lines) if line["model"] == "pantau"]
-    assert list(rows[0]) == ["model", "station", "time", "value", "score", "injected"]
-    assert sum(line["injected"] == "" for line in rows) == 2 * 12 * 168
-    found: dict[tuple[str, str], float] = {}
-    for line in rows:
-        if line["injected"].startswith("x2-"):
-            key = (line["station"], line["injected"])
-            found[key] = max(found.get(key, 0.0), float(line["score"]))
-    assert len(found) == 20
-    assert row["recall_x2"] == pytest.approx(sum(score >= 0.5 for score in found.values()) / 20)
+        rows = list(csv.DictReader(lines))
+    assert list(rows[0]) == ["model", "station", "time", "value", "score", "injected", "threshold"]
+    for row in told:
+        mine = [line for line in rows if line["model"] == row["model"]]
+        assert sum(line["injected"] == "" for line in mine) == 2 * 12 * 168
+        found: dict[tuple[str, str], bool] = {}
+        for line in mine:
+            if line["injected"].startswith("x2-"):
+                key = (line["station"], line["injected"])
+                found[key] = found.get(key, False) or float(line["score"]) >= float(line["threshold"])
+        assert len(found) == 20
+        assert row["recall_x2"] == pytest.approx(sum(found.values()) / 20)
+
+
+def test_a_crowd_of_more_than_a_million_is_written_to_the_last_person(tmp_path: Path) -> None:
+    path, out = tmp_path / "counts.csv", tmp_path / "scores.csv"
+    rows = [f"2026-01-{1 + h // 24:02}T{h % 24:02}:00:00Z,a,{1_234_567 + h},persons" for h in range(96)]
+    path.write_text("\n".join(["time,station,value,unit", *rows]), encoding="utf-8")
+    _run(str(path), "--surges", "1", "--out", str(out))
+    with out.open(encoding="utf-8", newline="") as lines:
+        assert next(csv.DictReader(lines))["value"] == "1234567"
+
+
+def test_a_station_that_is_too_short_is_left_out_and_named(counts: Path, tmp_path: Path) -> None:
+    path = tmp_path / "more.csv"
+    path.write_text(counts.read_text(encoding="utf-8") + "2026-01-01T00:00:00Z,new,1,persons\n", "utf-8")
+    told = CliRunner().invoke(make_cli(), ["evaluate", "crowd", str(path), "--surges", "2", "--by-station"])
+    assert (told.exit_code, "new: left out, it has 1 readings in less than two days" in told.stderr) == (
+        0,
+        True,
+    )
+    assert {line.split()[1] for line in told.stdout.splitlines()[1:]} == {"gate", "square"}
+
+
+def test_where_nobody_ever_is_no_recall_is_defined(tmp_path: Path) -> None:
+    path = tmp_path / "empty.csv"
+    rows = [f"2026-01-{1 + h // 24:02}T{h % 24:02}:00:00Z,a,0,persons" for h in range(240)]
+    path.write_text("\n".join(["time,station,value,unit", *rows]), encoding="utf-8")
+    for line in _run(str(path), "--surges", "2", "--json").splitlines():
+        row = json.loads(line)
+        assert [row[key] for key in KEYS[1:]] == [0, None, None, None, None]
 
 
 def test_the_threshold_is_the_products_alone(counts: Path) -> None:
@@ -91,7 +122,7 @@ def test_the_threshold_is_the_products_alone(counts: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "found"),
-    [(["--timezone", "Mars/Olympus"], "'Mars/Olympus' is no time zone"), ([], "less than two days")],
+    [(["--timezone", "Mars/Olympus"], "'Mars/Olympus' is no time zone"), ([], "give weeks of them")],
 )
 def test_mistakes_say_what_to_do(tmp_path: Path, words: list[str], found: str) -> None:
     path = tmp_path / "short.csv"

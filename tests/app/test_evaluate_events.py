@@ -63,9 +63,28 @@ def test_every_model_has_a_row_with_intervals_and_the_file_tells_when_it_was_on(
         assert row["warned_2h"] <= row["warned"]
     assert mine["warned"] >= 0.8
     told = pd.read_csv(out)
+    assert told.groupby("model")["flood"].sum().to_dict() == {row["model"]: row["events"] for row in rows}
     assert set(told["model"]) == {"own_trend", "upstream_rule", "ridge", "pantau"}
     mine_on = told[(told["model"] == "pantau") & (told["active"] == 1)]
     assert (mine_on["signal"] >= 0.49 * mine_on["cut"]).all()
+
+
+def test_an_alarm_at_a_typing_error_is_false(files: tuple[Path, Path], tmp_path: Path) -> None:
+    past, later = files
+    asked = ("--train", past, "--target", "down", "--upstream", "up", "--limit", "480", "--horizon", "3")
+    out, wrong = tmp_path / "signals.csv", tmp_path / "wrong.csv"
+    (before, *_) = run(later, *asked, "--out", out)
+    told = pd.read_csv(out)
+    own = told[told["model"] == "own_trend"]
+    near = own["active"].rolling(49, center=True, min_periods=1).max()
+    first = own.index[(near == 0) & (own["value_now"] < 420)][10]
+    calm = own.loc[first : first + 1, "at"]  # two in a row: the second is believed until they are gone
+    rows = pd.read_csv(later)
+    rows.loc[rows["time"].isin(calm) & (rows["station"] == "down"), "value"] = 700.0
+    rows.to_csv(wrong, index=False)
+    (after, *_) = run(wrong, *asked)
+    assert after["events"] == before["events"]
+    assert after["false_per_30d"] > before["false_per_30d"]
 
 
 def test_alarms_do_not_know_what_comes_later(files: tuple[Path, Path], tmp_path: Path) -> None:
@@ -93,12 +112,17 @@ def test_alarms_do_not_know_what_comes_later(files: tuple[Path, Path], tmp_path:
             out,
         )
         found = pd.read_csv(out)
-        told.append(found[found["at"] <= cut].reset_index(drop=True))
+        told.append(found[found["at"] <= cut].drop(columns="flood").reset_index(drop=True))
     pd.testing.assert_frame_equal(told[0], told[1])
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"), [(("--horizon", "0"), "--horizon is 0"), (("--budget", "0"), "--budget is 0")]
+    ("arguments", "complaint"),
+    [
+        (("--horizon", "0"), "--horizon is 0"),
+        (("--budget", "0"), "--budget is 0"),
+        (("--budget", "nan"), "--budget is nan"),
+    ],
 )
 def test_mistakes_are_told(files: tuple[Path, Path], arguments: tuple[str, ...], complaint: str) -> None:
     options = ["evaluate", "events", str(files[0]), "--target", "down", "--limit", "480", *arguments]

@@ -123,6 +123,54 @@ def test_what_comes_later_in_the_file_changes_no_forecast(files: tuple[Path, Pat
     pd.testing.assert_frame_equal(told[0], told[1])
 
 
+def test_what_is_a_rare_step_of_another_unit_is_not_learnt_from_what_comes_later(tmp_path: Path) -> None:
+    past, later = past_and_later(tmp_path, 300)
+    train, rows = pd.read_csv(past), pd.read_csv(later)
+    for table in (train, rows):
+        table.loc[table["station"] == "up", "unit"] = "m3/s"
+    times = sorted(set(rows["time"]))
+    typo, cut = times[30 * 24], times[40 * 24]
+    rows.loc[(rows["station"] == "up") & (rows["time"] == typo), "value"] += 900
+    wild = rows.copy()
+    after = wild["time"] > cut
+    wild.loc[after, "value"] = np.random.default_rng(1).normal(500, 4000, int(after.sum())).round()
+    told = []
+    train.to_csv(past, index=False)
+    for name, table in (("as_it_was", rows), ("wild", wild)):
+        file, out = tmp_path / f"{name}.csv", tmp_path / f"{name}.out.csv"
+        table.to_csv(file, index=False)
+        options = ("--target", "down", "--upstream", "up", "--limit", "480", "--leads", "3", "--out", out)
+        run(file, "--train", past, *options)
+        found = pd.read_csv(out)
+        told.append(found[found["issued_at"] <= cut].drop(columns="observed").reset_index(drop=True))
+    pd.testing.assert_frame_equal(told[0], told[1])
+
+
+def test_a_target_that_never_moves_is_no_flood_to_come(tmp_path: Path) -> None:
+    series = river(60)
+    series["down"][:] = 400.0
+    file = write(tmp_path / "still.csv", series)
+    row = run(file, "--target", "down", "--upstream", "up", "--limit", "480", "--leads", "3")[-1]
+    assert (row["model"], row["mae"], row["far"], row["coverage"]) == ("pantau", 0, None, 1)
+
+
+def test_learning_from_the_scored_period_or_in_another_unit_is_told(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    past, later = files
+    table = pd.read_csv(past)
+    table["unit"] = "m3/s"
+    table.to_csv(tmp_path / "flow.csv", index=False)
+    for train, complaint in (
+        (later, "nothing to learn from"),
+        (tmp_path / "flow.csv", "is in m3/s where it is learnt"),
+    ):
+        words = [str(later), "--train", str(train), "--target", "down", "--limit", "480"]
+        result = CliRunner().invoke(make_cli(), ["evaluate", "forecast", *words])
+        assert isinstance(result.exception, ConfigError)
+        assert complaint in str(result.exception)
+
+
 def test_another_unit_of_the_same_water_gives_the_same_forecasts(
     files: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -163,6 +211,8 @@ def test_the_operators_rule_takes_limit_and_travel_time_from_the_city() -> None:
         (("--target", "sideways", "--limit", "480"), "'sideways' is not in the recording"),
         (("--target", "down", "--limit", "480", "--leads", "0"), "--leads is '0'"),
         (("--target", "down", "--limit", "480", "--leads", "soon"), "--leads is 'soon'"),
+        (("--target", "down", "--limit", "480", "--leads", "1,nan"), "--leads is '1,nan'"),
+        (("--target", "down", "--limit", "nan"), "--limit is nan"),
     ],
 )
 def test_mistakes_are_told(files: tuple[Path, Path], arguments: tuple[str, ...], complaint: str) -> None:

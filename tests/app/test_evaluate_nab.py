@@ -130,7 +130,8 @@ def test_without_any_window_the_scores_are_undefined(tmp_path: Path) -> None:
         ('{"real/a.csv": [["2014-04-02 10:00:00"]]}', r"a window of 'real/a\.csv'"),
         ('{"real/a.csv": [["noon", "2014-04-02 10:00:00"]]}', "no time"),
         ('{"real/a.csv": [["2015-01-01 00:00:00", "2015-01-02 00:00:00"]]}', "holds no row"),
-        ('{"real/a.csv": 7}', r"a window of 'real/a\.csv'"),
+        ('{"real/a.csv": 7}', r"a window of 'real/a\.csv' is missing: found 7"),
+        ('{"real/a.csv": ["2014-04-02"]}', "is '2014-04-02', not two times"),
     ],
 )
 def test_wrong_labels_are_told_with_what_was_expected(tmp_path: Path, windows: str, told: str) -> None:
@@ -143,6 +144,8 @@ def test_wrong_labels_are_told_with_what_was_expected(tmp_path: Path, windows: s
     [
         ("time,value\n1,2\n", r"a\.csv:1: column\(s\) timestamp missing"),
         ("timestamp,value\n", r"a\.csv: has no rows"),
+        ("timestamp,value\n2014-04-01 00:00:00,1,5\n", r"a\.csv:2: 3 fields, expected 2"),
+        ("timestamp,value\n\n2014-04-01 00:00:00,1\n\nyesterday,2\n", r"a\.csv:5: found 'yesterday'"),
         ("", r"a\.csv: is not a CSV file"),
         ("timestamp,value\n2014-04-01 00:00:00,1\nyesterday,2\n", r"a\.csv:3: found 'yesterday'"),
         ("timestamp,value\n2014-04-01 00:00:00,nan\n", r"a\.csv:2: found .*'nan'"),

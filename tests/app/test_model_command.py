@@ -9,6 +9,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from app.backtest import _Run
+from app.caller import caller
 from app.commands import model as model_command
 from app.commands import train as train_command
 from app.doctor.checks import models as check
@@ -94,9 +95,9 @@ def test_promotion_and_roll_back_are_told_with_who_and_why(
     with pytest.raises(ConfigError, match="nothing to go back to"):
         _model(cli, data, "rollback", NAME)
     shown = _model(cli, data, "show", NAME).stdout
-    assert "promoted" in shown
+    assert f"promoted {third} in place of {second} by {caller()}\n" in shown
     assert f"promoted {second} in place of {first} by budi: wet season" in shown
-    assert f"rolled_back {second} in place of {third}: false alarms" in shown
+    assert f"rolled_back {second} in place of {third} by {caller()}: false alarms" in shown
 
 
 def test_the_card_is_shown_for_people_and_for_machines(
@@ -142,8 +143,93 @@ def test_the_list_shows_a_spoilt_card_and_goes_on(
     (data / "models" / NAME / trained[1][1] / "card.json").write_text("{}", encoding="utf-8")
     rows = [json.loads(line) for line in _model(cli, data, "list", "--json").stdout.splitlines()]
     assert len(rows) == 3
-    assert sum("is not a card" in row["period"] for row in rows) == 1
-    assert "share_above_half=" in _model(cli, data, "list").stdout
+    assert sum("is not a card" in row["problem"] for row in rows) == 1
+    told = _model(cli, data, "list").stdout
+    assert "share_above_half=" in told
+    assert f"{NAME} {trained[1][1]} cannot be used: " in told
+
+
+@pytest.mark.parametrize("broken", ["card.json", "model.skops", "CURRENT"])
+def test_a_live_version_that_cannot_be_used_is_marked_ends_with_1_and_is_mended_by_training(
+    cli: typer.Typer, trained: tuple[Path, list[str]], data: Path, broken: str
+) -> None:
+    shelf, first = Shelf(data / "models", "forest", "water_level"), trained[1][0]
+    (shelf.path / ("" if broken == "CURRENT" else first) / broken).write_bytes(b"junk")
+    result = CliRunner().invoke(cli, ["model", "list", "--out", str(data / "models")])
+    assert result.exit_code == 1
+    assert "live, cannot be used" in result.stdout
+    rows = CliRunner().invoke(cli, ["model", "list", "--json", "--out", str(data / "models")]).stdout
+    (bad,) = [row for row in map(json.loads, rows.splitlines()) if row["state"] == "live"]
+    assert broken in bad["problem"]
+    told = json.loads(
+        _run(cli, "train", data / "1.csv", "--city", CITY, "--out", data / "models", "--json").stdout
+    )
+    assert told["live"]
+    assert told["remark"] == (
+        "it takes the place of a CURRENT that held no version" if broken == "CURRENT"
+        else "it could not be used and is mended"
+    )  # fmt: skip
+    assert _states(cli, data) == {first: "live"}
+
+
+def test_another_version_is_not_promoted_in_the_place_of_a_broken_one_unasked(
+    cli: typer.Typer, trained: tuple[Path, list[str]], data: Path
+) -> None:
+    first, second, _ = trained[1]
+    (data / "models" / NAME / first / "model.skops").write_bytes(b"")
+    told = json.loads(
+        _run(cli, "train", data / "2.csv", "--city", CITY, "--out", data / "models", "--json").stdout
+    )
+    assert (told["version"], told["live"]) == (second, False)
+    assert told["remark"].startswith(f"the live version {first} cannot be used")
+
+
+def test_a_retired_model_stays_so_when_it_is_trained_and_comes_back_by_promotion(
+    cli: typer.Typer, trained: tuple[Path, list[str]], data: Path
+) -> None:
+    first, second, _ = trained[1]
+    told = _model(cli, data, "retire", NAME, "--by", "sari", "--why", "false alarms", "--json").stdout
+    assert json.loads(told) == {"model": NAME, "live": None, "challenger": None}
+    assert _states(cli, data) == {first: "retired"}
+    found = {"forest": Forest()}
+    configure(found, data)  # type: ignore[arg-type]
+    assert found["forest"].kinds == frozenset({"none"})
+    again = json.loads(
+        _run(cli, "train", data / "2.csv", "--city", CITY, "--out", data / "models", "--json").stdout
+    )
+    assert not again["live"]
+    assert "was retired" in again["remark"]
+    assert [finding.text for finding in _look(data)] == [f"{NAME}: live none (retired: the rules run alone)"]
+    _model(cli, data, "promote", NAME, second)
+    assert _states(cli, data) == {second: "live"}
+    assert f"retired {first} by sari: false alarms" in _model(cli, data, "show", NAME).stdout
+
+
+@pytest.mark.parametrize(("word", "meant"), [("water_level", NAME), ("forest", NAME), ("forecast/water_level", NAME),
+                                             ("forest/water_levle", NAME)])  # fmt: skip
+def test_a_model_that_is_nearly_named_is_suggested(
+    cli: typer.Typer, data: Path, word: str, meant: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"did you mean {meant}\?"):
+        _model(cli, data, "show", word)
+
+
+def test_what_is_missing_is_told_of_a_version_without_a_card(
+    cli: typer.Typer, trained: tuple[Path, list[str]], data: Path
+) -> None:
+    for version in trained[1]:
+        (data / "models" / NAME / version / "card.json").unlink()
+    with pytest.raises(ConfigError, match=r"card\.json: is missing"):
+        _model(cli, data, "promote", NAME, trained[1][1][:5])
+
+
+def test_the_caller_is_the_login_name_and_unknown_where_there_is_none() -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    assert caller(nobody) == "unknown"
+    assert caller(str) == "unknown"
+    assert caller(lambda: "sari") == "sari"
 
 
 # --- in the service ------------------------------------------------------------------------------------------------
@@ -197,7 +283,28 @@ def test_the_doctor_says_whether_models_can_be_used(
     (bad,) = _look(data)
     assert bad.status == "error"
     assert bad.text.startswith(f"challenger {NAME}: ")
-    assert "rollback" in bad.do
+    assert f"`pantau model shadow {NAME}` ends the trial" in bad.do
+    assert "rollback" not in bad.do
+
+
+def test_the_doctor_advises_a_roll_back_only_to_a_former_version_that_can_be_used(
+    cli: typer.Typer, data: Path, trained: tuple[Path, list[str]]
+) -> None:
+    first, second, third = trained[1]
+    folder = data / "models" / NAME
+    (folder / first / "model.skops").write_bytes(b"")
+    (bad,) = _look(data)
+    assert f"`pantau model retire {NAME}`" in bad.do
+    assert f"`pantau model promote {NAME} {min(second, third)}`" in bad.do
+    assert "rollback" not in bad.do
+    _model(cli, data, "promote", NAME, second)
+    _model(cli, data, "promote", NAME, third)
+    (folder / third / "card.json").unlink()
+    (bad,) = _look(data)
+    assert bad.do.endswith(f"`pantau model rollback {NAME}` takes the former version {second}")
+    (folder / second / "card.json").unlink()
+    (bad,) = _look(data)
+    assert "rollback" not in bad.do
 
 
 # --- periods and forecasts -------------------------------------------------------------------------------------------
@@ -216,7 +323,8 @@ def test_a_period_is_learnt_from_its_start_to_before_its_end(
     [
         (("--start", "soon"), "--start is 'soon', expected a day such as 2026-01-02"),
         (("--start", "2026-01-05", "--end", "2026-01-05"), "expected the end after the start"),
-        (("--end", "1999-01-01"), "there are no readings"),
+        (("--end", "1999-01-01"), "no reading between --start and --end: it goes from 2026-"),
+        (("--kind", "crowd_count"), "1.csv: there are no readings of kind 'crowd_count'"),
         (("--model", "oracle"), "expected forest or forecast"),
         (("--station", "awan-1"), "--station goes with --model forecast"),
         (("--model", "forecast", "--station", "nowhere"), "--station: station 'nowhere' is not in city"),
@@ -249,6 +357,7 @@ def test_each_gauge_with_gauges_upstream_gets_a_forecast_with_figures_beside_no_
     season: tuple[Path, list[dict[str, object]]],
 ) -> None:
     out, told = season
+    city = cityfolder.load(CITY.parent / "jakarta")
     assert [row["name"] for row in told] == ["118", "122"]
     for row in told:
         metrics, beside = row["metrics"], row["baselines"]
@@ -257,7 +366,8 @@ def test_each_gauge_with_gauges_upstream_gets_a_forecast_with_figures_beside_no_
         assert metrics["mae_6h"] < beside["mae_6h"]
         assert row["live"]
         text = (Path(str(row["folder"])) / "card.md").read_text(encoding="utf-8")
-        assert "| mae_6h |" in text
+        assert f"| mae_6h | {metrics['mae_6h']:.4g} cm |" in text
+        assert f"of {row['name']} ({city.stations[str(row['name'])].name})," in text
         assert "It sees levels only" in text
     card = Shelf(out / "models", "forecast", "122").card(str(told[1]["version"]))
     assert card.params["upstream"] == ["118", "116"]

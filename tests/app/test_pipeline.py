@@ -306,7 +306,8 @@ def play(
 def newest(service: VirtualService) -> dict[str, LatestRecord | None]:
     """Latest values as notices see them, but for the position, which says when they were looked at."""
     books, states = service.pipeline.books, service.pipeline.states
-    found = {station: books.newest(station, states, 0) for station in books.stations()}
+    with service.engine.connect() as connection:
+        found = {station: books.newest(connection, station, {}, states, 0) for station in books.stations()}
     return {station: record and replace(record, pos=0) for station, record in found.items()}
 
 

@@ -17,6 +17,7 @@ from tests.app.plotting import (
     plot,
     refusal,
     texts,
+    utc,
     written,
 )
 
@@ -64,6 +65,21 @@ def test_forecasts_are_those_before_the_highest_level_or_those_asked_for(recordi
     typo = level.copy()
     typo.iloc[100] = 9_999
     assert chosen_issues(typo, issued, [], where="x") == default
+
+
+def test_forecasts_of_another_station_are_refused_with_its_name(forecasts: Path, tmp_path: Path) -> None:
+    lines = [
+        f"{utc(START + hour * HOUR)},{name},{level_at(hour) - below},cm"
+        for hour in range(HOURS)
+        for name, below in (("Hilir", 0), ("Hulu", 500))
+    ]
+    both = written(tmp_path / "both.csv", "time,station,value,unit", *lines)
+    out = tmp_path / "h.svg"
+    said = refusal("hydrograph", both, forecasts, "--target", "Hulu", "--out", out)
+    assert "value_now is the level of 'Hilir'" in said
+    assert "not of 'Hulu' (500.0 apart)" in said
+    assert not out.exists()
+    assert "3 forecasts" in plot("hydrograph", both, forecasts, "--target", "Hilir", "--out", out)
 
 
 def test_an_issue_time_without_a_forecast_is_refused_with_its_neighbours(

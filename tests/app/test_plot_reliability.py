@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from app.drawings.reliability import bins_of, brier, wilson
-from tests.app.plotting import FORECAST, a_forecast_file, plot, refusal, texts, written
+from tests.app.plotting import FORECAST, HOURS, a_forecast_file, level_at, plot, refusal, texts, written
 
 
 @pytest.fixture
@@ -50,6 +50,19 @@ def test_hours_of_one_flood_count_less_than_as_many_single_ones() -> None:
 
 def test_briers_score_by_hand() -> None:
     assert brier(np.array([0.5, 1.0, 0.0]), np.array([True, True, True])) == pytest.approx((0.25 + 0 + 1) / 3)
+
+
+@pytest.mark.parametrize("limit", ["700", "850"])
+def test_a_limit_that_the_probabilities_were_not_made_for_is_refused(
+    forecasts: Path, tmp_path: Path, limit: str
+) -> None:
+    out = tmp_path / "r.svg"
+    said = refusal("reliability", forecasts, "--limit", limit, "--out", out)
+    now = sorted(level_at(hour) for hour in range(0, HOURS - 6, 3))
+    low, high = max(one for one in now if one < 750), min(one for one in now if one >= 750)
+    assert f"made for a limit above {low:g} and up to {high:g}" in said
+    assert f"--limit is {limit}" in said
+    assert not out.exists()
 
 
 def test_a_reliability_diagram_tells_counts_base_rate_and_score(forecasts: Path, tmp_path: Path) -> None:

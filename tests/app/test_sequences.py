@@ -165,6 +165,17 @@ def gaps(engine: Engine, *arguments: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+def test_the_command_says_until_when_messages_are_counted(engine: Engine) -> None:
+    follower = SequenceFollower()
+    write(engine, 1, 4)
+    (total,) = gaps(engine)
+    assert total.endswith("0 sensors number their messages; counted up to 2026-01-01T00:00:00.000Z, "
+                          "the service saves once a minute")  # fmt: skip
+    follow(engine, follower)
+    save(engine, follower)
+    assert gaps(engine)[-1].endswith("1 sensors number their messages; all that has come is counted")
+
+
 def test_the_command_names_the_worst_first_and_leaves_out_who_lost_nothing(engine: Engine) -> None:
     follower = SequenceFollower()
     write(engine, 1, 2, 4)
@@ -176,7 +187,9 @@ def test_the_command_names_the_worst_first_and_leaves_out_who_lost_nothing(engin
     assert head.split()[:4] == ["station", "sensor", "missing", "of"]
     assert first.split()[:5] == ["batu-1", "main", "7", "9", "77.8%"]
     assert second.split()[:5] == ["awan-1", "main", "1", "4", "25.0%"]
-    assert total == "8 messages missing, 0 restarts, 3 sensors number their messages"
+    assert total == (
+        "8 messages missing, 0 restarts, 3 sensors number their messages; all that has come is counted"
+    )
     assert len(gaps(engine, "--all", "--json")) == 3
     assert len(gaps(engine, "--limit", "1", "--json")) == 1
     assert json.loads(gaps(engine, "--station", "AWAN-1", "--json")[0]) == {
@@ -186,7 +199,9 @@ def test_the_command_names_the_worst_first_and_leaves_out_who_lost_nothing(engin
 
 
 def test_a_city_without_gaps_says_so_in_one_line(engine: Engine) -> None:
-    assert gaps(engine) == ["0 messages missing, 0 restarts, 0 sensors number their messages"]
+    assert gaps(engine) == [
+        "0 messages missing, 0 restarts, 0 sensors number their messages; all that has come is counted"
+    ]
 
 
 def test_an_unknown_station_is_told_apart_from_one_without_gaps(engine: Engine) -> None:

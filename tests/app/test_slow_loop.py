@@ -9,7 +9,7 @@ import pytest
 
 from app import journal, service
 from app.health import Health
-from app.service import FastLane, slow_loop
+from app.service import FastLane, slow_loop, wait_until_ready
 from ingest.format import Message
 from ingest.receiver import ReceiverStats
 from tests.virtual_service import MIN, T0, VirtualService, fresh_database, reading
@@ -71,3 +71,25 @@ def until(claim: object, within_s: float = 3.0) -> None:
     while not claim():
         assert time.monotonic() < deadline, "it did not save in time"
         time.sleep(0.01)
+
+
+def test_who_reads_much_lets_the_fast_lane_listen_first() -> None:
+    health, stop, order = Health(), threading.Event(), []
+
+    def follower() -> None:
+        wait_until_ready(health, stop)
+        order.append("follower")
+
+    thread = threading.Thread(target=follower)
+    thread.start()
+    thread.join(0.1)
+    order.append("ready")
+    health.ready = True
+    thread.join(5)
+    assert order == ["ready", "follower"]
+
+
+def test_nobody_waits_for_readiness_when_the_service_stops() -> None:
+    stop = threading.Event()
+    stop.set()
+    wait_until_ready(Health(), stop)

@@ -1,13 +1,15 @@
 """States of groups in memory: their timers, what a snapshot holds, and which groups it covers."""
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
 from app.database import unit_of_work
 from app.journal import cursor
-from app.state import GroupState, dump, load
+from app.state import NOTHING, GroupState, SensorState, dump, load
 from app.states import States
 from app.step import Step
+from ingest.store.latest import latest_since
 from ingest.store.tables import snapshots
 from models.all import detectors
 from pantau.alert import AlertKey, AlertState
@@ -24,7 +26,7 @@ def states() -> States:
 def wait_until(states: States, group: str, due: int) -> AlertState:
     key = AlertKey(group, "flood", "level", group)
     alert = AlertState(key, "id", T0, confirmed=1, state="shelved", shelved_until=due)
-    states.of(group).alerts[str(key)] = alert
+    states.of(group).own().alerts[str(key)] = alert
     states.note_timers()
     return alert
 
@@ -130,10 +132,86 @@ def test_a_detector_of_another_version_starts_afresh_and_the_rest_of_the_snapsho
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"\xff", b"\x80", dump(GroupState(), {}).replace(b"version\xa11", b"version\xa10")]
+    "body", [b"", b"\xff", b"\x80", dump(GroupState(), {}).replace(b"version\xa12", b"version\xa10")]
 )
 def test_what_cannot_be_read_is_no_state(body: bytes) -> None:
     assert load(body, {}, CITY) is None
+
+
+def of_version_1(body: bytes) -> bytes:
+    """A snapshot as version 1 wrote it: every sensor with a ladder had a rung, none said that it was laddered."""
+    old = msgspec.msgpack.decode(body)
+    old["version"] = "1"
+    for sensor in old["state"]["sensors"].values():
+        *fields, laddered = sensor
+        rungs = fields[6]
+        if laddered and "level" not in rungs:
+            rungs["level"] = [0, 0, None, 0, 0]
+        sensor[:] = fields
+    return msgspec.msgpack.encode(old)
+
+
+def latest_of(service: VirtualService) -> list[tuple[object, ...]]:
+    return table_rows(service.engine, "latest", without=["pos"])["latest"]
+
+
+def test_a_snapshot_of_version_1_goes_on_where_it_was() -> None:
+    service, other = VirtualService(fresh_database()), VirtualService(fresh_database())
+    for one in (service, other):
+        one.snapshot(now=True)
+        for value in (20, 20, 21, 120, 121):
+            one.clock.set(one.clock.now() + 10 * MIN)
+            one.read("awan-1", value)
+            one.read("awan-2", 20)
+    with unit_of_work(service.engine) as connection:
+        for key, kept in list(connection.execute(select(snapshots.c.key, snapshots.c.body))):
+            query = snapshots.update().where(snapshots.c.key == key)
+            connection.execute(query.values(body=of_version_1(bytes(kept))))
+    restarted = VirtualService(service.engine, at=service.clock.now())
+    assert restarted.pipeline.states.peek("awan") is not None
+    told = len(other.log)
+    for value in (122, 225, 226, 20, 20):
+        for one in (restarted, other):
+            one.clock.set(one.clock.now() + 10 * MIN)
+            one.read("awan-1", value)
+            one.read("awan-2", 21)
+    assert [(t.what, t.severity, t.confirmed) for t in restarted.log] == [
+        (t.what, t.severity, t.confirmed) for t in other.log[told:]
+    ]
+    assert restarted.log
+    assert latest_of(restarted) == latest_of(other)
+
+
+def test_the_shared_empty_dict_takes_nothing() -> None:
+    state, sensor = GroupState(), SensorState("a", "main")
+    assert all(one is NOTHING for one in (state.alerts, state.muted, sensor.rungs, sensor.fast))
+    for write in (
+        lambda: NOTHING.__setitem__("a", 1), lambda: NOTHING.setdefault("a", 1), lambda: NOTHING.update(a=1),
+    ):  # fmt: skip
+        with pytest.raises(TypeError, match="own"):
+            write()
+    state.own().alerts["a"] = wait_until(States(Step(CITY, DETECTORS), DETECTORS), "a", T0)
+    sensor.rung("level").severity = 2
+    sensor.keep_fast("rate_of_rise", object())
+    assert (NOTHING, GroupState().alerts, SensorState("b", "main").rungs) == ({}, {}, {})
+
+
+def test_calm_sensors_keep_neither_rung_nor_detector_and_share_what_is_empty() -> None:
+    service = VirtualService(fresh_database())
+    for minute in range(20):
+        service.clock.set(service.clock.now() + 10 * MIN)
+        service.read("awan-1", 20 + minute % 2)
+    restored = load(service.states()["awan"], DETECTORS, CITY)
+    for state in (service.pipeline.states.peek("awan"), restored):
+        assert state is not None
+        [sensor] = state.sensors.values()
+        assert sensor.quiet
+        assert sensor.laddered
+        assert all(one is NOTHING for one in (sensor.rungs, sensor.fast, state.alerts, state.opened))
+        assert sensor.station is CITY.stations["awan-1"].id
+    with service.engine.connect() as connection:
+        [record] = latest_since(connection, -1)
+    assert record.severity == 0, "a station with limits has a severity, if only 0"
 
 
 def test_a_timer_that_only_the_snapshot_knows_comes_due_after_a_restart() -> None:

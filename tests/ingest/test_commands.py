@@ -117,6 +117,15 @@ def test_refused_messages_are_listed_with_their_reasons(engine: Engine) -> None:
     assert output.splitlines()[-1] == "not_json 2, wrong_unit 1"
 
 
+def test_a_code_that_no_message_has_is_told_with_those_there_are(engine: Engine) -> None:
+    fill(engine, "not_json", "wrong_unit")
+    env = {"PANTAU_DATABASE_URL": str(engine.url)}
+    done = CliRunner().invoke(make_cli(), ["refused", "list", "--code", "nonsense", "--json"], env=env)
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "no refused message has the code 'nonsense': there are not_json, wrong_unit" in done.stderr
+    assert CliRunner().invoke(make_cli(), ["refused", "list", "--code", "not_json"], env=env).stderr == ""
+
+
 def test_a_database_without_the_table_is_told_in_words(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="pantau run"):
         call("refused", "list", env={"PANTAU_DATABASE_URL": f"sqlite:///{tmp_path}/empty.db"})

@@ -12,14 +12,14 @@ from shutil import copytree
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression
 from skops import io
 
 from models import features
 from models.artifact import Shelf, shelves
-from models.card import Card, Note, Step, Stored
+from models.card import KEPT, Card, Note, Step, Stored, again
 from models.cardtext import card_text
 from models.families import forest_of, opened, packed
 from models.loaded import loaded
@@ -124,6 +124,16 @@ def test_the_card_for_people_says_what_the_card_says() -> None:
     ):  # fmt: skip
         assert words in text
     assert text == card_text(invented(A))
+
+
+def test_the_card_for_people_names_posts_and_units_where_they_are_known() -> None:
+    known = msgspec.structs.replace(
+        invented(A), stations={"pos-1": 1, "pos-1/zone": 2}, names={"pos-1": "Tengah"}, unit="cm"
+    )
+    text = card_text(known)
+    for words in ("# forecast of pos-1 (Tengah)", "`water_level` in cm,", "| mae_3h | 2.5 cm | 4 cm |",
+                  "- pos-1 (Tengah): 1 readings", "- pos-1/zone (Tengah): 2 readings"):  # fmt: skip
+        assert words in text
 
 
 # --- killed while saving ---------------------------------------------------------------------------------------------
@@ -249,30 +259,86 @@ def test_what_cannot_be_used_is_not_gone_back_to(tmp_path: Path) -> None:
     for one in (A, B):
         found.promote(one, any_body, NOTE)
     (found.path / A / "model.json").unlink()
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(
+        ConfigError, match=r"model\.json: is missing; restore it from a backup or train again with"
+    ):
         found.rollback(any_body, NOTE)
     assert found.current() == B
 
 
+def test_a_retired_model_has_no_live_version_and_comes_back_by_promotion_or_roll_back(tmp_path: Path) -> None:
+    found = made(tmp_path, A, B)
+    found.promote(A, any_body, NOTE)
+    assert found.retire(Note(7, "budi", "false alarms")) == A
+    assert (found.current(), found.is_retired(), found.former()) == (None, True, A)
+    assert found.history()[-1] == Step(7, "retired", A, "", "budi", "false alarms")
+    assert loaded(tmp_path, "forecast", "live", any_body, "uji") == {}
+    with pytest.raises(ConfigError, match=f"nothing to retire; there is: {A}, {B}"):
+        found.retire(NOTE)
+    assert found.rollback(any_body, NOTE) == A
+    assert not found.is_retired()
+    with pytest.raises(ConfigError, match="`pantau model retire` leaves none live"):
+        found.rollback(any_body, NOTE)
+    found.retire(NOTE)
+    found.promote(B, any_body, NOTE)
+    assert (found.current(), found.is_retired(), found.former()) == (B, False, A)
+
+
+def test_retiring_leaves_the_challenger_on_trial(tmp_path: Path) -> None:
+    found = made(tmp_path, A, B)
+    found.promote(A, any_body, NOTE)
+    found.shadow(B, any_body, NOTE)
+    found.retire(NOTE)
+    assert (found.current(), found.challenger(), found.is_retired()) == (None, B, True)
+
+
+def test_a_spoilt_current_can_be_retired_and_a_lost_one_is_not_retired(tmp_path: Path) -> None:
+    found = made(tmp_path, A)
+    found.promote(A, any_body, NOTE)
+    (found.path / "CURRENT").write_bytes(b"\xff")
+    assert found.retire(NOTE) is None
+    assert found.history()[-1].version == ""
+    found.promote(A, any_body, NOTE)
+    (found.path / "CURRENT").unlink()
+    assert not found.is_retired()
+
+
+def test_a_retirement_that_did_not_happen_changes_nothing(tmp_path: Path) -> None:
+    """The machine stopped between the history's line and CURRENT."""
+    found = made(tmp_path, A, B)
+    found.promote(A, any_body, NOTE)
+    found.promote(B, any_body, NOTE)
+    found._remember(Step(9, "retired", B))
+    assert (found.is_retired(), found.rollback(any_body, NOTE)) == (False, A)
+
+
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.sampled_from([A, B, C, "back", "shadow", "end"]), max_size=12))
+@given(st.lists(st.sampled_from([A, B, C, "back", "shadow", "end", "retire"]), max_size=12))
+@example([C, A, "shadow", "back"])
 def test_whatever_is_done_live_and_challenger_are_whole_versions_and_never_the_same(
     tmp_path_factory: pytest.TempPathFactory, deeds: list[str]
 ) -> None:
     found = made(tmp_path_factory.mktemp("models"), A, B, C)
     live: list[str] = []
+    retired = False
     for deed in deeds:
-        if deed == "back" and len(live) > 1:
-            live.pop()
+        if deed == "back" and (retired or len(live) > 1):
+            live = live if retired else live[:-1]
+            retired = False
             assert found.rollback(any_body, NOTE) == live[-1]
-        elif deed == "shadow" and live != [] and live[-1] != C:
+        elif deed == "retire" and live != [] and not retired:
+            assert found.retire(NOTE) == live[-1]
+            retired = True
+        elif deed == "shadow" and live != [] and (retired or live[-1] != C):
             found.shadow(C, any_body, NOTE)
         elif deed == "end":
             found.unshadow(NOTE)
         elif deed in {A, B, C}:
             found.promote(deed, any_body, NOTE)
-            live += [deed] if live[-1:] != [deed] else []
-        assert found.current() == (live[-1] if live else None)
+            live += [deed] if retired or live[-1:] != [deed] else []
+            retired = False
+        assert found.current() == (live[-1] if live and not retired else None)
+        assert found.is_retired() == retired
         assert found.challenger() in {None, C}
         assert found.challenger() is None or found.challenger() != found.current()
 
@@ -376,8 +442,50 @@ def test_a_file_that_is_no_skops_is_refused(shelf: Shelf, version: str, body: by
 def test_a_folder_without_a_card_is_no_version(shelf: Shelf) -> None:
     (shelf.path / "aaaaaaaaaaaa").mkdir()
     assert "aaaaaaaaaaaa" not in shelf.versions()
-    with pytest.raises(ConfigError, match="no version 'aaaaaaaaaaaa'"):
+    with pytest.raises(
+        ConfigError, match=r"aaaaaaaaaaaa/card\.json: is missing, and without its card this is no version"
+    ):
         shelf.load("aaaaaaaaaaaa")
+
+
+@pytest.mark.parametrize("broken", ["card.json", "model.json", "bytes", "CURRENT"])
+def test_what_is_advised_names_the_file_once_and_a_whole_command(tmp_path: Path, broken: str) -> None:
+    found = made(tmp_path, A)
+    found.promote(A, any_body, NOTE)
+    if broken == "CURRENT":
+        (found.path / broken).write_bytes(b"junk" * 1000)
+    elif broken == "bytes":
+        (found.path / A / "model.json").write_bytes(b"{}")
+    else:
+        (found.path / A / broken).unlink()
+    _, problem = found.standing("live", any_body)
+    assert ("model.json" if broken == "bytes" else broken) in problem
+    assert "`pantau train FILE --model forecast --station pos-1`" in problem
+    assert problem.count("train again") == 1
+    assert len(problem) < 600
+
+
+def test_a_forecast_that_is_none_is_told_once_to_be_trained_again(tmp_path: Path) -> None:
+    found = made(tmp_path, A)
+    problem = found.problem(A, opened)
+    assert problem.count("again") == problem.count("cannot be read") == 1
+    assert "(FILE was an invented river)" in problem
+
+
+def test_what_learnt_from_the_store_is_trained_again_from_there() -> None:
+    assert (
+        again("forest", KIND, KEPT) == f"train again with `pantau train --store --model forest --kind {KIND}`"
+    )
+
+
+def test_a_whole_version_that_this_release_cannot_open_is_written_anew(shelf: Shelf, version: str) -> None:
+    """After an upgrade of scikit-learn the same readings give the same version."""
+    path = shelf.path / version / "card.json"
+    good, body = shelf.card(version), (shelf.path / version / "model.skops").read_bytes()
+    path.write_bytes(_edit(json.loads(path.read_bytes()), libraries={"scikit-learn": "0.1.2"}))
+    assert "0.1.2" in shelf.problem(version, opened)
+    shelf.save(good, body, "", opened)
+    assert shelf.problem(version, opened) == ""
 
 
 # --- loading at start ------------------------------------------------------------------------------------------------

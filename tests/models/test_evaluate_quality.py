@@ -73,7 +73,7 @@ def test_a_row_divides_what_was_counted_and_leaves_open_what_is_not_defined() ->
     plain, spikes, drifts = tally.rows()
     assert plain == {
         "model": "pantau", "fault": "none", "size": None, "recall": None, "precision": None, "flags_per_1000": 0.0,
-        "rises_withheld": 0, "faults": 0, "precision_strict": None,
+        "rises_withheld": 0, "faults": 0, "precision_strict": None, "delay_h": None, "false_per_30d": None,
     }  # fmt: skip
     assert (spikes["recall"], spikes["precision"], spikes["precision_strict"]) == (0.5, 0.5, 1 / 3)
     assert (spikes["flags_per_1000"], spikes["rises_withheld"]) == (400.0, 1)

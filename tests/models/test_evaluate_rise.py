@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from app.evaluations import rise as command
 from models.detectors.rate_of_rise import DETECTOR
 from models.evaluations.rise import Alarm, Figures, alarms, figures, floods, plain, steep
+from pantau.errors import ConfigError
 from pantau.kinds.water_level import KIND
 from pantau.station import Station
 from tests.detector_bench import MIN, T0
@@ -141,7 +142,19 @@ def test_the_command_tells_one_row_a_model_and_writes_every_alarm(tmp_path: Path
     )
     assert (told["pantau"]["steep_rises"], told["pantau"]["steep_in_2_readings"]) == (1, 1)
     with out.open(encoding="utf-8", newline="") as lines:
-        assert {row["model"] for row in csv.DictReader(lines)} == told.keys()
+        written = list(csv.DictReader(lines))
+    assert {row["model"] for row in written} == told.keys()
+    assert all(row["start"] <= (row["end"] or "9") and row["start"].endswith("Z") for row in written)
+
+
+def test_a_file_without_levels_is_told(tmp_path: Path) -> None:
+    (tmp_path / "counts.csv").write_text(
+        "time,station,value,unit\n2026-01-01T00:00:00Z,a,1,persons\n", "utf-8"
+    )
+    cli = typer.Typer()
+    command.register(cli)
+    with pytest.raises(ConfigError, match="no station has water levels"):
+        CliRunner().invoke(cli, [str(tmp_path / "counts.csv")], catch_exceptions=False)
 
 
 def test_on_a_real_storm_every_steep_rise_is_told_within_two_readings() -> None:

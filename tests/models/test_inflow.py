@@ -6,9 +6,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from models.detectors.inflow import DETECTOR, Inflow, rate_per_min
+from models.lane import SlowLane
 from pantau.city import FAR_FUTURE, FAR_PAST, DatedLadder
 from pantau.event import Score
 from pantau.ladder import Ladder
+from pantau.reading import Reading
 from pantau.track import Track
 from tests.detector_bench import MIN, T0, Runner, city_of
 
@@ -100,3 +102,38 @@ def test_the_rate_is_the_difference_of_the_halves_medians() -> None:
 def test_a_steady_slope_is_found_exactly(first: float, slope: float, points: int) -> None:
     track = Track([T0 + i * 5 * MIN for i in range(points)], [first + slope * 5 * i for i in range(points)])
     assert rate_per_min(track, track.times[-1]) == pytest.approx(slope, abs=1e-6)
+
+
+def test_in_the_service_it_speaks_of_a_zone_that_fills() -> None:
+    """The slow lane hands no track over: who needs one keeps it."""
+    station = replace(_runner().station, area_m2=1_000)
+    dated = DatedLadder(FAR_PAST, FAR_FUTURE, Ladder(limits=LIMITS))
+    lane = SlowLane(replace(city_of(station), ladders={"uji-1": (dated,)}), {"inflow": DETECTOR})
+    told = []
+    for i in range(7):
+        at = T0 + i * 5 * MIN
+        told += lane.take([(Reading("uji-1", "crowd_count", 3_800 + i * 100.0, at, at), False)], at, T0)
+    assert told[-1].score == pytest.approx(0.5)
+    assert told[-1].reason.startswith("4400 of 5000 persons, +600 in 30 min")
+
+
+def test_a_pending_count_is_no_part_of_the_rate() -> None:
+    runner = _runner()
+    runner.run([(T0 + i * 5 * MIN, 1_000.0) for i in range(4)])
+    answers = [runner.read(T0 + (4 + i) * 5 * MIN, 4_500.0, pending=True) for i in range(3)]
+    assert [answer.score for answer in answers if answer] == [0.0] * 3
+
+
+def test_a_restart_forgets_no_count() -> None:
+    steady, restarted = _runner(), _runner()
+    for i in range(12):
+        at, count = T0 + i * 5 * MIN, 3_000.0 + i * 90
+        restarted.reload()
+        assert restarted.read(at, count) == steady.read(at, count)
+    assert len(DETECTOR.dump(steady.state)) < 260
+
+
+def test_a_state_of_another_version_or_a_broken_one_begins_anew() -> None:
+    runner = _runner()
+    for version, body in (("1", b""), ("2", b""), ("2", b"\x93\x91\x01\x90\xc0"), ("2", b"\xc1")):
+        assert DETECTOR.load(version, body, runner.station, runner.kind) is None

@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from models.detectors.neighbour import DETECTOR, LEAST, WARM_H, Near, Neighbour, Pair, State
+from models.detectors.neighbour import (
+    BEHIND_H,
+    DETECTOR,
+    LEAST,
+    WARM_H,
+    WITHIN_H,
+    Near,
+    Neighbour,
+    Pair,
+    State,
+    _compare,
+)
 from models.lane import SlowLane
 from pantau.city import City, Link
 from pantau.event import Score
@@ -145,11 +156,28 @@ def test_what_is_beyond_the_limit_teaches_little() -> None:
     assert LEAST < faulty.rest < 1.1 * LEAST < honest.rest
 
 
+@pytest.mark.parametrize(("ago", "judged"), [(BEHIND_H, False), (BEHIND_H + 1, True)])
+def test_nobody_is_judged_while_a_flood_passes_the_neighbour_and_a_day_behind_it(
+    ago: int, *, judged: bool
+) -> None:
+    hour = 10_000
+    at = hour - WITHIN_H
+    level, moved = [50.0] * 100, [50.0] * 93 + [110.0] * 7
+    ours = State(hour=hour, count=1, days=moved, pairs={"up": Pair(hours=WARM_H, flood=at - ago)})
+    found = _compare(ours, State(hour=hour, count=1, days=level), Near("up", 0))
+    assert found is not None
+    assert (found.ours, found.theirs, found.limit) == (60, 0, LEAST)
+    assert found.ratio == (5 if judged else 0)
+    flooded = [50.0] * 93 + [90.0] * 7  # 40 cm are more than twice the 12 that are usual at most
+    assert _compare(ours, State(hour=hour, count=1, days=flooded), Near("up", 0)) is not None
+    assert ours.pairs["up"].flood == at
+
+
 def test_a_state_of_another_version_or_shape_starts_afresh() -> None:
     kind = KINDS["water_level"]
     state = State()
     state.add(5, 1.0)
-    assert DETECTOR.load("1", DETECTOR.dump(state), UP, kind) == state
-    assert DETECTOR.load("0", DETECTOR.dump(state), UP, kind) is None
-    assert DETECTOR.load("1", b"\x93", UP, kind) is None
+    assert DETECTOR.load(DETECTOR.version, DETECTOR.dump(state), UP, kind) == state
+    assert DETECTOR.load("1", DETECTOR.dump(state), UP, kind) is None
+    assert DETECTOR.load(DETECTOR.version, b"\x93", UP, kind) is None
     assert isinstance(DETECTOR, Neighbour)

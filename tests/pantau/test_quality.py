@@ -118,7 +118,7 @@ def test_a_flat_line_is_suspect_after_its_limit_and_the_limit_learns() -> None:
     assert flagged[0] == 73  # 12 h and one reading later
     assert "unchanged at 100 cm for 12.2 h" in results[73][0].reason
     again = run([120.0] * 125, past=past, start=T0 + len(values) * 10 * MIN)
-    assert flags(again).index(Flag.SUSPECT) == 109  # by half as much: 7.2 h are now what hardly a run exceeds
+    assert flags(again).index(Flag.SUSPECT) == 109  # by half as much: 6 h are now what hardly a run exceeds
 
 
 def test_a_gap_ends_a_flat_run() -> None:

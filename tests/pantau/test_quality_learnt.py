@@ -202,6 +202,17 @@ def test_a_quiet_sensor_learns_to_see_small_spikes_and_a_scattering_one_does_not
     assert wild.flags[small] == GOOD
 
 
+@pytest.mark.parametrize(("scatters", "flag"), [(7, SUSPECT), (5, GOOD)])
+def test_a_spike_counts_from_six_times_the_usual_scatter_on(scatters: int, flag: int) -> None:
+    stream = warm(20, scatter=1.5)
+    stream.read(200.0, 200.1)
+    noise = stream.past.noise
+    assert LEAST_NOTABLE * 20 < 5 * noise < 7 * noise < 20
+    [off] = stream.read(200.0 + scatters * noise)
+    stream.read(200.0, 200.1)
+    assert stream.flags[off] == flag
+
+
 def test_a_sensor_that_never_rests_is_called_stuck_after_hours_and_one_read_by_eye_is_not() -> None:
     restless, by_eye = warm(30), Stream(Limits.of(replace(GAUGE, cadence_ms=HOUR), LEVEL))
     stuck = restless.read(*[200.0] * 60)

@@ -153,6 +153,21 @@ def test_the_wave_comes_down_the_river_is_told_over_both_ways_and_the_demo_ends_
     assert "Traceback" not in demo.errors.read_text(encoding="utf-8")
 
 
+def test_the_end_of_the_flood_is_told_once_and_nothing_is_repeated_after_it(
+    start: Callable[..., Demo],
+) -> None:
+    demo = start("--speed", "20000")
+    demo.wait_for(lambda: "The flood has passed; Ctrl-C ends it." in demo.output)
+    page = demo.page()
+    time.sleep(6)  # a line came every five seconds until then
+    assert httpx.get(f"{page}api/v1/alerts", trust_env=False, timeout=10).status_code == 200
+    passed = next(n for n, line in enumerate(demo.lines) if line.startswith("The flood has passed"))
+    assert "100%" in demo.lines[passed - 1]
+    assert demo.lines[passed + 1 :] == []
+    demo.process.send_signal(signal.SIGINT)
+    assert demo.end() == 0
+
+
 def test_control_c_in_the_middle_ends_everything_cleanly(start: Callable[..., Demo]) -> None:
     demo = start("--speed", "6000")
     page = demo.page()

@@ -222,9 +222,8 @@ def test_the_line_to_try_it_with_works_and_holds_no_password(
         topic = line.split("'")[1]
         assert ours.may_read(topic)
         env = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path)}
-        done = subprocess.run(
-            shlex.split(line), env=env, capture_output=True, text=True, timeout=10, check=False
-        )
+        words_typed = shlex.split(line.replace("-p PORT", f"-p {broker.port}"))
+        done = subprocess.run(words_typed, env=env, capture_output=True, text=True, timeout=10, check=False)
         assert (done.returncode, done.stderr) == (0, "")
         assert ours.waits_for(topic)
     refused = Message(topic, b'{"value": 0}', 1_767_322_800_000)

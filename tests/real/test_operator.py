@@ -73,8 +73,13 @@ def test_an_alert_is_acknowledged_shelved_and_closed(broker: Broker, pantau: Pan
     assert pantau.http.post(f"{path}/shelve", json={"until": until}).status_code == 200
     assert pantau.http.post(f"{path}/unshelve", json={}).status_code == 200
     assert pantau.http.post(f"{path}/close", json={"note": "sensor known to be wrong"}).status_code == 200
-    whats = [entry["what"] for entry in pantau.get(path)["timeline"]]
-    assert whats[-4:] == ["acknowledged", "shelved", "unshelved", "closed"]
+    timeline = pantau.get(path)["timeline"]
+    assert [(entry["what"], entry["name"], entry["note"]) for entry in timeline[-4:]] == [
+        ("acknowledged", "sari", "seen"),
+        ("shelved", "sari", None),
+        ("unshelved", "sari", None),
+        ("closed", "sari", "sensor known to be wrong"),
+    ]
 
 
 def test_a_reading_by_phone_is_judged_and_can_be_marked_wrong(broker: Broker, pantau: Pantau) -> None:

@@ -83,7 +83,8 @@ def test_without_javascript_the_table_says_everything(browser: Browser, address:
     page.goto(f"{address}/id")
     expect(row(page, KATULAMPA)).to_contain_text("Siaga 2 · Siaga")
     expect(row(page, KATULAMPA)).to_contain_text("160 cm")
-    expect(page.locator("#alerts")).to_contain_text("Siaga 1 (Awas): 380 cm")
+    expect(page.locator("#alerts")).to_contain_text("Siaga 1 (Awas)")
+    expect(page.locator("#alerts")).to_contain_text("380 cm pada 22:00 WIB")
     expect(page.locator("#live")).to_have_text(words_of("id").live_off)
     page.goto(f"{address}/en/station/{KATULAMPA}")
     expect(page.locator("table.plain tbody tr")).to_have_count(24)
@@ -115,7 +116,7 @@ def test_a_new_alert_appears_by_itself_and_is_announced(
     page.goto(f"{address}/en")
     connected(page, "en")
     board.put(alert("n" * 20, MANGGARAI, 3, value=955.0))
-    expect(page.locator("#alerts[aria-live=polite]")).to_contain_text("Siaga 1 (Danger): 955 cm")
+    expect(page.locator("#alerts[aria-live=polite]")).to_contain_text("955 cm at 22:00 WIB")
 
 
 def test_a_station_that_reports_for_the_first_time_joins_its_river(

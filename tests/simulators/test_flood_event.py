@@ -78,7 +78,7 @@ def test_it_can_begin_later_by_local_time_or_instant(folder: Path, contoh: City,
 
 @pytest.mark.parametrize("start", ["25:00", "soon", "2026-01-02T13:30:00"])
 def test_a_start_that_cannot_be_read_is_told(folder: Path, contoh: City, start: str) -> None:
-    with pytest.raises(ConfigError, match="--start"):
+    with pytest.raises(ConfigError, match="where to start: time"):
         read_event(folder, contoh, "2026-01-02", start=start, skip_unknown=True)
 
 

@@ -102,6 +102,32 @@ def test_unknown_stations_are_counted_when_asked_for(tmp_path: Path, contoh: Cit
     assert recording.unknown == {"nowhere": 2}
 
 
+def test_an_unknown_station_is_told_once_with_its_first_line_and_its_rows(
+    tmp_path: Path, contoh: City
+) -> None:
+    line = "2026-01-02T03:00:00Z,{},1,cm\n"
+    names = ["nowhere", "awan-1", *["nowhere"] * 40, "elsewhere"]
+    path = written(tmp_path, HEADER + "".join(map(line.format, names)))
+    with pytest.raises(ConfigError) as caught:
+        read_recording(path, contoh)
+    first, second = caught.value.problems
+    assert first.startswith(f"{path}:2: station 'nowhere'")
+    assert "; 41 rows of it in the file (or give --skip-unknown)" in first
+    assert second.startswith(f"{path}:44: station 'elsewhere'")
+    assert "; 1 row of it" in second
+    with pytest.raises(ConfigError, match="leave them out") as caught:
+        read_recording(path, contoh, remedy="leave them out")
+    assert "--skip-unknown" not in str(caught.value)
+
+
+def test_a_file_of_strangers_names_the_first_and_counts_the_others(tmp_path: Path, contoh: City) -> None:
+    lines = "".join(f"2026-01-02T03:00:00Z,post {number},1,cm\n" for number in range(100))
+    with pytest.raises(ConfigError) as caught:
+        read_recording(written(tmp_path, HEADER + lines), contoh)
+    assert len(caught.value.problems) == 21
+    assert "80 more stations are unknown" in caught.value.problems[-1]
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [("time,value\n1,2\n", r":1: column\(s\) station, unit missing"), ("", "missing")],

@@ -30,6 +30,16 @@ def test_levels_come_out_in_cm_in_order_and_the_last_of_two_stays(tmp_path: Path
 
 
 @pytest.mark.parametrize(
+    "time",
+    ["2020-01-01T00:00:00Z", "2020-01-01T00:00:00.000Z", "2020-01-01 07:00:00+07:00", "2020-01-01t00:00:00z"],
+)
+@pytest.mark.parametrize("text", ["{},a,5,cm\r\n", '"{}","a","5","cm"\n', "\n  \n{}, a , 0.05 ,m\n\n"])
+def test_every_way_to_write_the_same_gives_the_same(tmp_path: Path, time: str, text: str) -> None:
+    found = read_series(written(tmp_path, "\ufefftime,station,value,unit\n" + text.format(time)))
+    assert [(name, *series.items()) for name, series in found.items()] == [("a", (1_577_836_800_000, 5.0))]
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         (
@@ -49,6 +59,10 @@ def test_levels_come_out_in_cm_in_order_and_the_last_of_two_stays(tmp_path: Path
             ":2: value is '1 m', expected a finite number",
         ),
         ("time,station,value,unit\n2020-01-01T00:00:00Z,a,inf,cm\n", ":2: value is 'inf'"),
+        ("time,station,value,unit\n2020-01-01T00:00:00Z,a,1e307,m\n", ":2: value is '1e307'"),
+        ("time,station,value,unit\n2020-01-01T00:00:00Z,,1,m\n", ":2: station is '', expected a name"),
+        ("time,station,value,unit\n2020-01-01T00:00:00Z,a,12,5,cm\n", ":2: 5 fields, expected 4"),
+        ("time;station;value;unit\n", "found 'time;station;value;unit'"),
         ("time,station,value,unit\n", "has no rows"),
         (
             "time,station,value,unit\n2020-01-01T00:00:00Z,a,1,cm\n2020-01-01T01:00:00Z,a,1,m3/s\n",

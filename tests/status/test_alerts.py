@@ -69,6 +69,26 @@ def test_the_public_learns_that_an_operator_did_it_but_not_who(site: Site) -> No
     assert "called the post" not in answer.text
 
 
+def test_an_operator_reads_who_acted_and_what_they_noted(site: Site) -> None:
+    answer = site.client.get(f"/api/v1/alerts/{B}", headers={"Authorization": "Bearer right"})
+    steps = answer.json()["timeline"]
+    assert (steps[3]["by"], steps[3]["name"], steps[3]["note"]) == ("operator", "Sari", "called the post")
+    assert (steps[0]["name"], steps[0]["note"]) == (None, None)
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_no_cache_gives_the_operators_answer_to_the_public(site: Site) -> None:
+    site.client.get(f"/api/v1/alerts/{B}", headers={"Authorization": "Bearer right"})
+    public = site.client.get(f"/api/v1/alerts/{B}")
+    assert "Authorization" in public.headers["vary"]
+    assert not {"name", "note"} & set(public.json()["timeline"][3])
+
+
+def test_a_wrong_token_does_not_read_an_alert_as_the_public(site: Site) -> None:
+    answer = site.client.get(f"/api/v1/alerts/{B}", headers={"Authorization": "Bearer wrong"})
+    assert answer.status_code == 401
+
+
 def test_an_unknown_alert_is_a_problem(site: Site) -> None:
     assert site.client.get("/api/v1/alerts/nope").status_code == 404
 

@@ -8,6 +8,7 @@ from pantau.city import City
 from pantau.forms import alert_properties, forecast_properties, forecast_stale_at
 from pantau.outlook import Crossing, Outlook, OutlookStep
 from status.areas import area_statuses
+from status.pages.rows import PATHS
 from status.pages.words import words_of
 from tests.status.conftest import Site
 from tests.status.sample import DEPOK, KATULAMPA, MANGGARAI, MIN, NOW, alert, load_city
@@ -102,7 +103,41 @@ def test_the_stations_page_has_band_limits_and_issue_time_without_any_script(
     assert words.forecast_travel in part
     assert words.forecast_caution in part
     assert 'class="old"' not in part
-    assert '<q lang="en"' in part
+    assert '<q lang="en" title="' + words.language_note + '">Depok at 380 cm</q>' in part
+    assert "UTC" not in part, "what the outlook says is said once, in the page's words"
+
+
+@pytest.mark.parametrize("language", ["id", "en"])
+def test_a_limit_that_will_hardly_be_reached_wears_no_alarms_colour(site: Site, language: str) -> None:
+    path = f"/{language}/{PATHS[language]['station']}/{MANGGARAI}"
+    words = words_of(language)
+
+    def part(*probabilities: float) -> str:
+        crossings = tuple(
+            Crossing(severity, 650.0 + 100 * severity, probability)
+            for severity, probability in enumerate(probabilities, 1)
+        )
+        site.board.outlooks[MANGGARAI] = outlook(crossings=crossings)
+        text = site.client.get(path).text
+        return text[text.index('id="forecast"') : text.index('id="chart-part"')]
+
+    calm = part(0.0099, 0.001, 0.0)
+    assert words.forecast_calm in calm
+    assert "chip" not in calm
+    assert words.forecast_likely.format(percent="0") not in calm
+    some = part(0.01, 0.0099, 0.0)
+    assert words.forecast_calm not in some
+    assert words.forecast_likely.format(percent="1") in some
+    assert re.findall(r"chip (s\d)", some) == ["s1"]
+    none = part()
+    assert words.forecast_calm not in none, "above the highest limit there is nothing calm to say"
+
+
+def test_an_alerts_forecast_that_has_become_unlikely_is_not_called_possible(site: Site) -> None:
+    site.board.outlooks[MANGGARAI] = outlook(crossings=(Crossing(2, 850.0, 0.002),))
+    site.board.put(forecast_alert(site.city))  # type: ignore[arg-type]
+    eventually(lambda: "diperkirakan Siaga 2" in site.client.get("/id").text)
+    assert "kemungkinan 0 %" not in site.client.get("/id").text
 
 
 def test_an_old_forecast_is_not_shown_as_current(site: Site) -> None:
@@ -133,7 +168,8 @@ def test_the_front_page_says_when_a_forecast_alert_is_expected(site: Site) -> No
     about = words_of("id").forecast_about.format(time="30 Jan 01:20 WIB", percent="72")
     eventually(lambda: about in site.client.get("/id").text)
     text = site.client.get("/id").text
-    assert "P.A. Manggarai 2 diperkirakan Siaga 2 (Siaga), kini 742 cm" in text
+    assert "P.A. Manggarai 2 diperkirakan Siaga 2 (Siaga)</a>" in text
+    assert "742 cm pada 22:00 WIB" in text, "the value has the time at which it was so"
     assert re.search(r'<tr[^>]*class="s0"[^>]*data-station="122"', text), "the gauge itself is normal"
 
 
@@ -187,3 +223,21 @@ def test_the_alerts_page_names_the_level_as_a_forecast(site: Site) -> None:
     text = site.client.get(f"/en/alert/{G}").text
     assert "Forecast: Siaga 2" in text
     assert words_of("en").why.probability in text
+    assert f"<dt>{words_of('en').why.expected_at}</dt><dd>30 Jan 01:20 WIB</dd>" in text
+
+
+@pytest.mark.parametrize("language", ["id", "en"])
+@pytest.mark.parametrize("ended", ["reached", "withdrawn", "silent"])
+def test_how_a_forecast_ended_is_said_in_the_pages_language(site: Site, language: str, ended: str) -> None:
+    from tests.status.sample import transition
+
+    site.board.put(forecast_alert(site.city, 0, closed_at=NOW, worst=2, confirmed_severity=0))  # type: ignore[arg-type]
+    why = {
+        "reason": "withdrawn: 850 cm (Siaga 2) has 12 % only; Depok at 205 cm",
+        "limit": 850.0,
+        "ended": ended,
+    }
+    site.board.timelines[G] = [transition(G, 2, "closed", 0, why=why)]
+    text = site.client.get(f"/{language}/{PATHS[language]['alert']}/{G}").text
+    assert f"<dd>{words_of(language).forecast_ended[ended]}</dd>" in text
+    assert ">Depok at 205 cm</dd>" in text

@@ -142,6 +142,12 @@ def test_an_unknown_station_is_a_problem_that_says_where_to_look(site: Site) -> 
     assert "/api/v1/stations" in answer.json()["detail"]
 
 
+def test_a_stations_name_in_the_place_of_its_id_is_answered_with_the_id(site: Site) -> None:
+    answer = site.client.get("/api/v1/stations/katulampa")
+    assert answer.status_code == 404
+    assert "did you mean 116 (Katulampa)?" in answer.json()["detail"]
+
+
 def test_a_station_tells_what_its_devices_lost(site: Site) -> None:
     site.board.counting[MANGGARAI] = [Counting("main", 17, 0, 0, None), Counting("radar", 40, 3, 1, NOW)]
     devices = site.client.get(f"/api/v1/stations/{MANGGARAI}").json()["properties"]["devices"]

@@ -12,6 +12,7 @@ import pytest
 
 from tools.bench.city import FIRST_LIMIT_CM, make_city
 from tools.bench.cpu import cpu_s, peak_mib, rss_mib, settle
+from tools.bench.disk import Disk
 from tools.bench.figures import Figure, print_table
 from tools.bench.sweep import Sweep
 from tools.bench.webhook import receiver
@@ -94,3 +95,14 @@ def test_a_process_shows_its_time_and_memory_and_settles(tmp_path: Path) -> None
         began = time.monotonic()
         settle(pid, patience_s=20)
         assert time.monotonic() - began < 5
+
+
+def test_the_disk_is_asked_until_the_part_is_over(tmp_path: Path) -> None:
+    with Disk(tmp_path) as disk:
+        while len(disk.waits) < 3:
+            time.sleep(0.01)
+    waits = list(disk.waits)
+    assert waits == sorted(waits)
+    assert min(waits) > 0
+    time.sleep(0.1)
+    assert disk.waits == waits

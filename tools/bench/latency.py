@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from simulators.fleet import FEWEST_READINGS, Fleet
 from simulators.load import Timed, encode_publish
+from tools.bench.disk import Disk
 from tools.bench.figures import Figure, Found
 from tools.bench.rig import Place, Rig, Running, now_ms
 from tools.bench.truth import check_alerts, check_doubles, check_readings, check_spikes
@@ -18,18 +19,24 @@ DEVICES = 3_000
 _PATIENCE_S = 20.0
 _AHEAD_MS = 1500
 _P50_MS, _P99_MS = 25.0, 60.0
+_HEADS = (
+    "subject", "notices", "missing", "p50 ms", "p99 ms", "slowest ms", "load late p99 ms", "disk p99 ms",
+    "disk slowest ms", "checked",
+)  # fmt: skip
 
 
 class _Waits(NamedTuple):
     """One run: sorted waiting times, ms; how many notices were to come; what was wrong.
 
-    ``lag`` is how much later than planned the load sent the readings that are watched, 99th percentile, ms.
+    ``lag`` is how much later than planned the load sent the readings that are watched, 99th percentile, ms. ``disk`` is
+    what a small durable write took meanwhile, sorted, ms.
     """
 
     name: str
     waits: list[float]
     expected: int
     lag: float
+    disk: list[float]
     problems: list[str]
 
     def quantile(self, percent: int) -> float:
@@ -40,8 +47,8 @@ class _Waits(NamedTuple):
 def latency(rig: Rig, subjects: Sequence[str], *, rate: int, seconds: float, rounds: int) -> Found:
     """Each subject so many times, in turns; prints every round."""
     print(f"\n## publish to notice at {rate:,} readings/s for {seconds:.0f} s\n")
-    print("| subject | notices | missing | p50 ms | p99 ms | slowest ms | load late p99 ms | checked |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
+    print(f"| {' | '.join(_HEADS)} |")
+    print(f"| {' | '.join(['---'] * len(_HEADS))} |", flush=True)
     devices = max(1, min(DEVICES, round(rate * seconds) // FEWEST_READINGS))
     place = rig.place(DEVICES + 1)
     done = []
@@ -51,6 +58,7 @@ def latency(rig: Rig, subjects: Sequence[str], *, rate: int, seconds: float, rou
         print(
             f"| {one.name} | {one.expected} | {one.expected - len(one.waits)} | {one.quantile(50):.1f}"
             f" | {one.quantile(99):.1f} | {one.quantile(100):.1f} | {one.lag:.1f}"
+            f" | {_quantile(one.disk, 99):.1f} | {_quantile(one.disk, 100):.1f}"
             f" | {f'{len(one.problems)} problems' if one.problems else 'all there'} |",
             flush=True,
         )
@@ -64,7 +72,7 @@ def _round(rig: Rig, running: Running, place: Place, rate: int, devices: int, ea
     watched = {(one.station, one.at) for one in fleet.crossings()}
     watched |= {(one.station, one.observed_at) for one in fleet.spikes()}
     problems: list[str] = []
-    with running.client() as client:
+    with Disk(running.home) as disk, running.client() as client:
         client.run(_marked(fleet, watched), now_ms)
     sent = client.sent_at
     if running.subject.name == "pantau":
@@ -76,7 +84,7 @@ def _round(rig: Rig, running: Running, place: Place, rate: int, devices: int, ea
     problems += [f"no notice about {station}" for station in sorted(sent.keys() - told.keys())]
     waits = sorted((told[station] - at) / 1e6 for station, at in sent.items() if station in told)
     lags = sorted(sent[station] / 1e6 - at for station, at in watched if station in sent)
-    return _Waits(running.subject.name, waits, len(watched), _quantile(lags, 99), problems)
+    return _Waits(running.subject.name, waits, len(watched), _quantile(lags, 99), disk.waits, problems)
 
 
 def _marked(fleet: Fleet, watched: set[tuple[str, int]]) -> Iterator[Timed]:
@@ -118,6 +126,8 @@ def _figures(done: Sequence[_Waits], rate: int) -> list[Figure]:
         name = "slowest" if percent == 100 else f"p{percent}"
         beside = f"Node-RED {peer:.1f} ms" if theirs else ""
         figures.append(Figure(f"{what}, {name}", f"{value:.1f} ms", beside, value, "ms", target))
+    disk = max(_quantile(one.disk, 100) for one in ours)
+    figures.append(Figure("the disk alone meanwhile, slowest", f"{disk:.1f} ms", "", disk, "ms", None))
     return figures
 
 

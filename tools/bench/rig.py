@@ -38,11 +38,12 @@ class Place(NamedTuple):
 
 
 class Running(NamedTuple):
-    """A subject that has taken a first reading, with its peers."""
+    """A subject that has taken a first reading, with its peers; ``home`` is on the disk that its data are on."""
 
     subject: Pantau | Telegraf | NodeRed
     broker: SecuredBroker
     notices: Arrivals
+    home: Path
 
     @property
     def url(self) -> str:
@@ -105,7 +106,7 @@ class Rig:
         home = self._home()
         self.influx.bucket = self.influx.new_bucket()
         with receiver(home) as notices, secured() as broker:
-            running = Running(self._subject(name, home, place, broker, notices), broker, notices)
+            running = Running(self._subject(name, home, place, broker, notices), broker, notices, home)
             running.subject.start()
             try:
                 self._probe(running, place)

@@ -4,40 +4,42 @@ from collections.abc import Iterator
 
 from app.doctor.finding import Context, Finding
 from models.artifact import Shelf, shelves
-from pantau.errors import ConfigError
 
 __all__ = ["look"]
 
 
 def look(context: Context) -> Iterator[Finding]:
     """Every promoted model and every challenger, opened as the service opens it."""
+    from models.families import opened
+
     found = list(shelves(context.settings.data / "models"))
     if not found:
         yield Finding("note", "no trained models: the rules run alone")
     for shelf in found:
-        problems = list(_problems(shelf))
-        for word, problem in problems:
-            yield Finding(
-                "error",
-                f"{word} {shelf.family}/{shelf.name}: {problem}",
-                "until then the rules run without it; `pantau model rollback` takes the former version",
-            )
-        if not problems:
-            yield Finding("ok", f"{shelf.family}/{shelf.name}: {_states(shelf)}")
+        live, broken = shelf.standing("live", opened)
+        rival, rival_broken = shelf.standing("challenger", opened)
+        if broken:
+            yield Finding("error", f"live model {shelf.title}: {broken}", _instead(shelf, live))
+        if rival_broken:
+            ends = f"it runs in shadow only; `pantau model shadow {shelf.title}` ends the trial"
+            yield Finding("error", f"challenger {shelf.title}: {rival_broken}", ends)
+        if not broken and not rival_broken:
+            none = "none (retired: the rules run alone)" if shelf.is_retired() else "none"
+            words = f"live {live or none}" + (f", in shadow {rival}" if rival else "")
+            yield Finding("ok", f"{shelf.title}: {words}")
 
 
-def _states(shelf: Shelf) -> str:
-    rival = shelf.challenger()
-    return f"live {shelf.current() or 'none'}" + (f", in shadow {rival}" if rival else "")
-
-
-def _problems(shelf: Shelf) -> Iterator[tuple[str, str]]:
+def _instead(shelf: Shelf, live: str | None) -> str:
+    """What works beside mending a live model that cannot be used."""
     from models.families import opened
 
-    for word, ask in (("live model", shelf.current), ("challenger", shelf.challenger)):
-        try:
-            version = ask()
-            if version is not None:
-                opened(shelf.load(version))
-        except ConfigError as error:
-            yield word, str(error)
+    former = shelf.former()
+    if former and not shelf.problem(former, opened):
+        does = f"`pantau model rollback {shelf.title}` takes the former version {former}"
+    else:
+        others = [one for one in shelf.versions() if one != live and not shelf.problem(one, opened)]
+        does = "".join(
+            f"`pantau model promote {shelf.title} {one}` takes another version, " for one in others[:1]
+        )
+        does += f"`pantau model retire {shelf.title}` leaves it to the rules"
+    return f"until then the rules run without it; {does}"

@@ -1,6 +1,6 @@
 // Keeps the stations of a page alive: the snapshot once, then the stream; ages go on without any network.
 
-import { aged, chipOf, now, paint, paintAge, words } from "./rows.js";
+import { aged, chipOf, now, paint, paintAge, paintPresent, setClock, words } from "./rows.js";
 
 const stations = new Map();
 const listeners = [];
@@ -13,6 +13,7 @@ function show(id) {
   for (const row of document.querySelectorAll(`tr[data-station="${CSS.escape(id)}"]`)) {
     const shown = aged(properties, Number(row.dataset.staleMs));
     paint(row, shown);
+    for (const part of document.querySelectorAll(`[data-present="${CSS.escape(id)}"]`)) paintPresent(part, shown);
     for (const listener of listeners) listener(id, shown);
   }
 }
@@ -35,12 +36,21 @@ function say(connected) {
   line?.classList.toggle("off", !connected);
 }
 
+/** Asks for the clock anew, for all who are shown: after its speed has changed, nothing that was counted holds. */
+async function readClock() {
+  try {
+    const text = await (await fetch(location.pathname, { cache: "no-cache" })).text();
+    setClock(new DOMParser().parseFromString(text, "text/html").body.dataset);
+    for (const id of stations.keys()) show(id);
+  } catch { /* offline: the line under the title says so */ }
+}
+
 /** Reads the snapshot and follows the stream; `onAlert` is called when any alert changed. */
 export async function follow(onAlert = () => {}) {
   setInterval(tick, 1000);
   addEventListener("offline", () => say(false));
   try {
-    const collection = await (await fetch("/api/v1/stations")).json();
+    const collection = await (await fetch("/api/v1/stations", { cache: "no-cache" })).json(); // the stream tells only what comes after it
     for (const feature of collection.features) {
       stations.set(feature.id, feature.properties);
       show(feature.id);
@@ -49,7 +59,10 @@ export async function follow(onAlert = () => {}) {
     say(false);
   }
   const stream = new EventSource("/api/v1/stream");
-  stream.onopen = () => say(true);
+  stream.onopen = () => {
+    say(true);
+    if (Number(document.body.dataset.speed) !== 1) readClock(); // a line that was down may have missed the change
+  };
   stream.onerror = () => say(false);
   stream.addEventListener("station", (event) => {
     const properties = JSON.parse(event.data);
@@ -57,6 +70,7 @@ export async function follow(onAlert = () => {}) {
     show(properties.id);
     mark();
   });
+  stream.addEventListener("clock", readClock);
   stream.addEventListener("alert", onAlert);
   addEventListener("pagehide", () => stream.close());
 }

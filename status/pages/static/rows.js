@@ -2,7 +2,7 @@
 
 export const words = JSON.parse(document.getElementById("words").textContent);
 const body = document.body.dataset;
-const loadedAt = Date.now();
+let loadedAt = Date.now();
 
 const SHAPES = ["s0", "s1", "s2", "s3"];
 const STATES = { stale: "stale", never_reported: "never", out_of_service: "out" };
@@ -11,6 +11,12 @@ const ARROWS = { rising: "↑", falling: "↓", steady: "→" };
 /** Milliseconds on the service's clock, which an exercise runs faster than this computer's. */
 export function now() {
   return Number(body.now) + (Date.now() - loadedAt) * Number(body.speed);
+}
+
+/** Takes the clock over from a page that was rendered just now: an exercise may go on at another speed. */
+export function setClock({ now: at, speed, slack }) {
+  [body.now, body.speed, body.slack] = [at, speed, slack];
+  loadedAt = Date.now();
 }
 
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
@@ -144,6 +150,20 @@ export function paint(row, properties) {
   field(row, "time").textContent = clockText(Date.parse(properties.observed_at));
   paintAge(row, properties);
 }
+
+/** Writes what an alert's card says of the present value, and whether the alert stands above its limit by patience only. */
+export function paintPresent(part, properties) {
+  const live = [...SHAPES, "nolimits"].includes(chipOf(properties)) && properties.value !== null;
+  const number = live ? numberText(properties.value, Number(part.dataset.decimals)) : "";
+  const unit = words[`unit_${properties.unit}`] ?? properties.unit;
+  const time = live ? clockText(Date.parse(properties.observed_at)) : "";
+  const differs = live && number !== part.dataset.value;
+  part.querySelector('[data-f="present"]').textContent = differs ? fill(words.present, { value: `${number} ${unit}`, time }) : "";
+  const held = part.querySelector('[data-f="held"]');
+  if (held) held.hidden = !(live && isBelow(properties.value, held.dataset));
+}
+
+const isBelow = (value, { limit, strict }) => (strict ? value <= Number(limit) : value < Number(limit));
 
 /** Writes only what time alone changes. */
 export function paintAge(row, properties) {

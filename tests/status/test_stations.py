@@ -145,7 +145,7 @@ def test_an_unknown_station_is_a_problem_that_says_where_to_look(site: Site) -> 
 def test_a_stations_name_in_the_place_of_its_id_is_answered_with_the_id(site: Site) -> None:
     answer = site.client.get("/api/v1/stations/katulampa")
     assert answer.status_code == 404
-    assert "did you mean 116 (Katulampa)?" in answer.json()["detail"]
+    assert "did you mean 116 (Bendung. Katulampa 2)?" in answer.json()["detail"]
 
 
 def test_a_station_tells_what_its_devices_lost(site: Site) -> None:

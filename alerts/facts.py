@@ -10,7 +10,7 @@ from pantau.city import City
 from pantau.kind import Kind
 from pantau.quality import is_stale
 from pantau.record import LatestRecord
-from pantau.station import Station
+from pantau.station import ABOUT_US, Station
 
 __all__ = ["facts_of", "zone_name"]
 
@@ -43,7 +43,7 @@ def facts_of(
         unit=kind.unit if kind else "", decimals=kind.decimals if kind else 0, value=value,
         density=_density(station, value), before=before, after=after, word_before=words[before], word=words[after],
         siaga=kind is not None and kind.siaga and record.cause in {"level", "forecast"}
-        and record.hazard not in {"data", "system"},
+        and record.hazard not in ABOUT_US,
         rate=rate, trend=_trend(rate, kind), at=city.local(transition.at), zone=zone_name(city.local(transition.at)),
         onward=_onward(change, city) if news in _WORSE else (),
         areas=tuple(city.areas[code].name for code in record.areas if code in city.areas),

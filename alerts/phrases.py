@@ -11,11 +11,11 @@ from alerts.news import News
 from alerts.text import EXERCISE, MAX_AREAS, Facts, Post, fit
 from pantau.forms import number_text
 from pantau.siaga import siaga_of
+from pantau.station import ABOUT_US
 
 __all__ = ["Phrases"]
 
 _OVER = frozenset({News.CLEARED, News.CLOSED, News.WITHDRAWN, News.CORRECTED})
-_OURS = frozenset({"data", "system"})
 _UNCONFIRMED = frozenset({News.UNCONFIRMED, News.REMINDED})
 
 
@@ -83,11 +83,11 @@ class Phrases(msgspec.Struct, frozen=True, kw_only=True):
 
     def title(self, facts: Facts) -> str:
         """One line: what and where."""
-        return _marked(facts, self._ours(facts) if facts.hazard in _OURS else self._title(facts))
+        return _marked(facts, self._ours(facts) if facts.hazard in ABOUT_US else self._title(facts))
 
     def text(self, facts: Facts) -> str:
         """Everything, one matter a line."""
-        if facts.hazard in _OURS:
+        if facts.hazard in ABOUT_US:
             return _marked(
                 facts, f"{self._ours(facts)}, {self._when(facts.at, facts.zone)}.{self._heard(facts)}"
             )
@@ -109,7 +109,7 @@ class Phrases(msgspec.Struct, frozen=True, kw_only=True):
         """What a single text message can hold: first what, where and when, then as much as there is room for."""
         mark = EXERCISE.replace(" ", "") + " " if facts.exercise else ""
         time = f"{facts.at.strftime(self.clock)} {facts.zone}"
-        if facts.hazard in _OURS:
+        if facts.hazard in ABOUT_US:
             return fit(f"{mark}{self._ours(facts)}, {time}.", [])
         shown = None if facts.news is News.CORRECTED else facts.value
         value = "" if shown is None else f", {self._number(shown, facts)}"

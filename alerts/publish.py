@@ -10,10 +10,9 @@ from alerts.store.alerts import changed_since, open_alerts
 from pantau.city import City
 from pantau.forms import alert_properties, public_part, rfc3339
 from pantau.record import AlertRecord
+from pantau.station import ABOUT_US
 
 __all__ = ["public_alerts"]
-
-_OURS = frozenset({"data", "system"})
 
 
 def public_alerts(
@@ -27,7 +26,7 @@ def public_alerts(
     """
     touched: dict[tuple[str, str], int] = {}
     for record in changed_since(conn, since_pos):
-        if record.hazard not in _OURS and record.worst > 0:
+        if record.hazard not in ABOUT_US and record.worst > 0:
             for area in record.areas:
                 key = (record.hazard, area)
                 touched[key] = max(touched.get(key, 0), record.changed_at)

@@ -7,10 +7,10 @@ whom hazard, severity and areas fit. A step down, an all-clear and a correction 
 
 from alerts.news import OPERATORS, Change, news_for, severities_for
 from pantau.city import City, Recipient
+from pantau.station import ABOUT_US
 
 __all__ = ["route", "weight_for"]
 
-_OURS = frozenset({"data", "system"})
 """Hazards about ourselves: no resident can do anything about a silent sensor."""
 
 
@@ -34,7 +34,7 @@ def weight_for(change: Change, audience: str) -> int:
 
 def _hears(recipient: Recipient, change: Change, city: City) -> bool:
     hazard = change.record.hazard
-    if hazard in _OURS and recipient.audience != OPERATORS:
+    if hazard in ABOUT_US and recipient.audience != OPERATORS:
         return False
     if recipient.hazards and hazard not in recipient.hazards:
         return False

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from app.backtest_lives import Life
+from pantau.station import ABOUT_US
 
 __all__ = ["CHATTER_MS", "WINDOW_MS", "Load", "counts", "load_of"]
 
@@ -101,7 +102,7 @@ def counts(found: Sequence[Life]) -> list[dict[str, Any]]:
     tally: Counter[tuple[str, str, int]] = Counter()
     followed: Counter[tuple[str, str, int]] = Counter()
     for life in found:
-        cause = "" if life.hazard in {"data", "system"} else life.cause
+        cause = "" if life.hazard in ABOUT_US else life.cause
         tally[life.hazard, cause, life.severity] += 1
         until = max(life.opened_at + FOLLOWED_MS, life.ended_at)
         followed[life.hazard, cause, life.severity] += any(

@@ -33,9 +33,9 @@ _READERS = ("snapshot", "latest", "store", "slow_snapshot")
 _SAVED_AT_ONCE = 500
 """Sensors whose slow states go into one batch's transaction."""
 _MOST_READINGS = 20_000
+"""Readings of one turn, but for the last batch."""
 _TURN_S = 1.0
 """A turn of the slow lane ends after so long: what it has found so far is committed, and a stop is heard."""
-"""Readings of one turn, but for the last batch."""
 
 __all__ = ["Forwarder", "SlowFollower", "SlowResult", "prune"]
 

@@ -46,7 +46,7 @@ class Context(msgspec.Struct, gc=False):
     """What the city says about a station, looked up once; below ``edge`` lies no limit of the ladder.
 
     ``quiet_rise`` is the least of those of its fast detectors, 0 when one of them has none: it is always asked.
-    ``calm`` are names of fast detectors whose fresh state is quiet: they need none before the first rise.
+    ``calm`` has the fast detectors whose fresh state is quiet, with their ``quiet_rise``: they need no state before it.
     """
 
     station: Station
@@ -55,7 +55,7 @@ class Context(msgspec.Struct, gc=False):
     level: AlertKey
     fast: tuple[Detector, ...]
     quiet_rise: float = inf
-    calm: frozenset[str] = frozenset()
+    calm: Mapping[str, float] = {}
     ladder: Ladder | None = None
     ladder_source: str = ""
     edge: float = inf
@@ -81,6 +81,7 @@ class Step:
         self._contexts: dict[str, Context] = {}
         self._limits: dict[Limits, Limits] = {}
         self._fast_of: dict[str, tuple[Detector, ...]] = {}
+        self._calm: dict[tuple[str, ...], Mapping[str, float]] = {}
 
     def group_of(self, scope: str) -> str:
         """Key of the state that a station or ``system:<peer>`` belongs to."""
@@ -346,11 +347,11 @@ class Step:
                     detector for detector in self._fast if not detector.kinds or kind.name in detector.kinds
                 )
             rises = [detector.quiet_rise if isinstance(detector, Calm) else 0.0 for detector in fast]
-            limits = Limits.of(station, kind)
+            limits, calm = Limits.of(station, kind), _calm_at_first(fast, station, kind)
             context = self._contexts[station.id] = Context(
                 station, kind, self._limits.setdefault(limits, limits),
                 AlertKey(station.id, station.hazard, LEVEL, station.id), fast, min(rises, default=inf),
-                _calm_at_first(fast, station, kind),
+                self._calm.setdefault(tuple(calm), calm),
             )  # fmt: skip
         return context
 
@@ -373,27 +374,20 @@ class Step:
                 context.ladder_to = min(context.ladder_to, dated.valid_from)
 
 
-_CALM: dict[tuple[str, ...], frozenset[str]] = {}
-"""One set for all contexts with the same names."""
-
-
-def _calm_at_first(fast: Iterable[Detector], station: Station, kind: Kind) -> frozenset[str]:
-    """Names of the detectors whose fresh state is quiet; one that raises is asked each time, where it is counted."""
-    names = []
+def _calm_at_first(fast: Iterable[Detector], station: Station, kind: Kind) -> dict[str, float]:
+    """Of detectors whose fresh state is quiet the rise; one that raises is asked each time, where it is counted."""
+    rises = {}
     for detector in fast:
         with suppress(Exception):
             if isinstance(detector, Calm) and detector.is_quiet(detector.start(station, kind)):
-                names.append(detector.name)
-    return _CALM.setdefault(tuple(names), frozenset(names))
+                rises[detector.name] = detector.quiet_rise
+    return rises
 
 
 def _has_nothing_to_see(detector: Detector, sensor: SensorState, context: Context, reading: Reading) -> bool:
     """Whether a detector that has no state yet would say nothing and leave a fresh one as it is (``Calm``)."""
-    return (
-        isinstance(detector, Calm)
-        and detector.name in context.calm
-        and sensor.past.track.rises_less_than(detector.quiet_rise, reading.value)
-    )
+    rise = context.calm.get(detector.name)
+    return rise is not None and sensor.past.track.rises_less_than(rise, reading.value)
 
 
 def _is_quiet(sensor: SensorState, context: Context) -> bool:

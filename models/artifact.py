@@ -96,11 +96,15 @@ class Shelf(msgspec.Struct, frozen=True):
         Args:
             check: opens the model (``models.families.opened``).
         """
+        version, problem = self.named(role)
+        return version, problem if version is None else self.problem(version, check)
+
+    def named(self, role: Role) -> tuple[str | None, str]:
+        """The version of a role, unopened; where its file holds none, why."""
         try:
-            version = self.current() if role == "live" else self.challenger()
+            return (self.current() if role == "live" else self.challenger()), ""
         except ConfigError as error:
             return None, str(error)
-        return version, "" if version is None else self.problem(version, check)
 
     def problem(self, version: str, check: Callable[[Stored], object]) -> str:
         """Why a version cannot be used; empty when it can."""

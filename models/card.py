@@ -10,11 +10,12 @@ import msgspec
 
 from models.baseline import Baseline
 
-__all__ = ["KEPT", "Card", "Note", "Role", "Step", "Stored", "again"]
+__all__ = ["KEPT", "ROLES", "Card", "Note", "Role", "Step", "Stored", "again"]
 
 KEPT = "the kept readings"
 """``Card.source`` of a model that learnt from the store."""
 Role = Literal["live", "challenger"]
+ROLES: tuple[Role, ...] = ("live", "challenger")
 
 
 def again(family: str, name: str, source: str = "") -> str:

@@ -91,10 +91,8 @@ def forecast_of(stored: Stored) -> Any:
     from models.forecast import Forecast  # noqa: PLC0415 - numpy only for those who have an artifact
 
     try:
-        return Forecast.of_json(stored.body)
+        return Forecast.of_json(stored.body, stored.again)
     except ConfigError as error:
-        # It knows that training helps, but not with which command.
-        why = str(error).removesuffix("; train again")
-        raise ConfigError(f"{stored.path}/model.json: {why}; {stored.again}") from error
+        raise ConfigError(f"{stored.path}/model.json: {error}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{stored.path}/model.json: cannot be read ({error}); {stored.again}") from error

@@ -155,8 +155,11 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.encode(self)
 
     @classmethod
-    def of_json(cls, body: bytes) -> "Forecast":
+    def of_json(cls, body: bytes, again: str = "train again") -> "Forecast":
         """A model from its JSON.
+
+        Args:
+            again: what helps against one that cannot be read, for the error.
 
         Raises:
             ConfigError: it is none, or of a format this release does not read.
@@ -164,11 +167,9 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
         try:
             found = msgspec.json.decode(body, type=cls)
         except msgspec.MsgspecError as error:
-            raise ConfigError(f"forecast model: cannot be read ({error}); train again") from None
+            raise ConfigError(f"forecast model: cannot be read ({error}); {again}") from None
         if found.format != FORMAT:
-            raise ConfigError(
-                f"forecast model: format {found.format}, this release reads {FORMAT}; train again"
-            )
+            raise ConfigError(f"forecast model: format {found.format}, this release reads {FORMAT}; {again}")
         return found
 
     def predict(self, own: Recent, upstream: Mapping[str, Recent], at: int) -> Prediction:

@@ -30,6 +30,8 @@ __all__ = [
     "jump_of",
     "learn",
     "levels_in",
+    "thinned",
+    "times_of",
 ]
 
 LEADS_MS = tuple(hour * HOUR_MS for hour in range(1, 10))
@@ -168,16 +170,27 @@ def levels_in(
     Args:
         past: what tells which jumps are rare; by default the series itself, which then must have passed.
     """
+    kept = thinned(series, name)
+    values = kept.to_numpy(dtype="float64").astype(np.float64)
+    return levels(times_of(kept), values, jump_of((past or series)[name]))
+
+
+def thinned(series: "Mapping[str, pd.Series[float]]", name: str) -> "pd.Series[float]":
+    """A station's readings, no closer than live memory keeps them.
+
+    Raises:
+        ConfigError: it is not in the recording.
+    """
     if name not in series:
         raise ConfigError(
             f"station {name!r} is not in the recording; it has {', '.join(map(repr, sorted(series)))}"
         )
-    one = series[name]
-    times = one.index.to_numpy(dtype="int64")
-    values = one.to_numpy(dtype="float64")
-    kept = _thinned(times)
-    jump = jump_of((past or series)[name])
-    return levels(times[kept], values[kept].astype(np.float64), jump)
+    return series[name].iloc[_thinned(times_of(series[name]))]
+
+
+def times_of(one: "pd.Series[float]") -> Ints:
+    """(n,) ms since 1970 UTC."""
+    return one.index.to_numpy(dtype="int64")
 
 
 def jump_of(one: "pd.Series[float]") -> float:

@@ -12,7 +12,16 @@ import numpy as np
 from models.forecast import Batch, Forecast
 from models.forecast_conformal import Conformal, follow
 from models.forecast_features import HOUR_MS, Gauge, Rows, rows
-from models.forecast_fit import Learnt, Settings, changes_ahead, fit_learnt, learn, levels_in
+from models.forecast_fit import (
+    Learnt,
+    Settings,
+    changes_ahead,
+    fit_learnt,
+    learn,
+    levels_in,
+    thinned,
+    times_of,
+)
 from models.forecast_repair import Floats, Ints, Levels
 from pantau.errors import ConfigError
 
@@ -106,7 +115,7 @@ def tell_story(series: Series, question: Question, train: Series | None, *, roll
         ConfigError: a station is not in the recording, or there is too little to learn from.
     """
     names = (question.target, *question.upstream)
-    times, *_ = (levels_in(series, name).times for name in names)
+    times, *_ = (times_of(thinned(series, name)) for name in names)
     pieces = []
     stages: list[tuple[int, Learnt, Forecast]] = []
     period = (int(times[0]), int(times[-1]))

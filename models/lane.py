@@ -22,7 +22,7 @@ from pantau.city import City
 from pantau.event import Gone, Score
 from pantau.reading import MAIN, Reading
 
-__all__ = ["SlowLane"]
+__all__ = ["SlowLane", "StateRow"]
 
 _log = structlog.get_logger("pantau.models")
 

@@ -11,7 +11,7 @@ import msgspec
 
 from pantau.kind import Kind
 from pantau.ladder import Ladder
-from pantau.station import Station
+from pantau.station import ABOUT_US, Station
 
 __all__ = [
     "FAR_FUTURE",
@@ -179,7 +179,7 @@ class City(msgspec.Struct, kw_only=True):
 
     def advice_for(self, hazard: str, language: str, severity: int) -> str:
         """What people do; crowds want other words than water, and nothing is advised about broken sensors."""
-        if hazard in {"data", "system"}:
+        if hazard in ABOUT_US:
             return ""
         texts = self.crowd_advice if hazard == "density" else self.advice
         return texts[language][severity] if language in texts else ""

@@ -17,7 +17,7 @@ from pantau.quality import GAP_CADENCES, is_stale
 from pantau.reading import MAIN, Flag
 from pantau.record import AlertRecord, LatestRecord
 from pantau.siaga import siaga_of
-from pantau.station import Station
+from pantau.station import ABOUT_US, Station
 
 __all__ = [
     "alert_properties",
@@ -312,7 +312,7 @@ def _is_siaga(record: AlertRecord, city: City) -> bool:
     return (
         station is not None
         and city.kinds[station.kind].siaga
-        and record.hazard not in {"data", "system"}
+        and record.hazard not in ABOUT_US
         and record.cause in {"level", "forecast"}
     )
 
@@ -323,7 +323,7 @@ def _headline(record: AlertRecord, city: City, language: str) -> str:
     station = city.stations.get(record.station)
     area = city.areas.get(record.scope)
     where = station.name if station else area.name if area else record.scope
-    if record.hazard in {"data", "system"}:
+    if record.hazard in ABOUT_US:
         words = record.cause if record.cause in _NO_SENSOR else record.hazard
         phrase = say[words if record.severity else f"{words}_over"]
         return phrase.format(where.removeprefix("system:"), record.cause)

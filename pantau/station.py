@@ -4,11 +4,13 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["HAZARDS", "Hazard", "Station"]
+__all__ = ["ABOUT_US", "HAZARDS", "Hazard", "Station"]
 
 Hazard = Literal["flood", "inundation", "tidal", "density", "data", "system"]
 HAZARDS: tuple[Hazard, ...] = ("flood", "inundation", "tidal", "density", "data", "system")
 """flood = banjir (river), inundation = genangan (standing street water), tidal = rob; data and system are about us."""
+ABOUT_US: frozenset[str] = frozenset({"data", "system"})
+"""Hazards of our own sensors and peers, not of the city."""
 
 
 class Station(msgspec.Struct, frozen=True, kw_only=True, gc=False):

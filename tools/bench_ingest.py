@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.peers import influxd  # noqa: E402 - found from the repository's root
-from tools.bench.figures import Figure, Found, print_table  # noqa: E402
+from tools.bench.figures import Figure, Found, told  # noqa: E402
 from tools.bench.latency import latency  # noqa: E402
 from tools.bench.pressure import pressure  # noqa: E402
 from tools.bench.rig import Rig  # noqa: E402
@@ -30,7 +30,6 @@ PARTS = ("throughput", "arrays", "sensors", "state", "latency", "pressure")
 _USUAL = "throughput,arrays,sensors,state,latency"
 _TOOLS = {"telegraf": "telegraf", "node-red": "node_red"}
 _ARRAY = 100
-_MOST_TOLD = 20
 
 
 def main() -> int:
@@ -50,12 +49,7 @@ def main() -> int:
                 found = _parts(rig, asked)[part]()
                 figures += found.figures
                 problems += found.problems
-    print_table(figures)
-    for problem in problems[:_MOST_TOLD]:
-        print(f"problem: {problem}")
-    if len(problems) > _MOST_TOLD:
-        print(f"... and {len(problems) - _MOST_TOLD} more")
-    return 1 if problems else 0
+    return told(figures, problems)
 
 
 def _parts(rig: Rig, asked: argparse.Namespace) -> dict[str, Callable[[], Found]]:

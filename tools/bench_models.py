@@ -11,7 +11,6 @@ import argparse
 import logging
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import structlog
@@ -22,12 +21,10 @@ sys.path.insert(0, str(ROOT))
 
 from app.settings import recordings_folder  # noqa: E402 - found from the repository's root
 from models.all import configure, detectors  # noqa: E402
-from tools.bench.figures import Figure, print_table  # noqa: E402
+from tools.bench.figures import told  # noqa: E402
 from tools.bench.slowlane import slow_lane  # noqa: E402
 from tools.bench.town import Plan, Town, invented, load_plan, recorded  # noqa: E402
 from tools.bench.training import training  # noqa: E402
-
-_MOST_TOLD = 20
 
 
 def main() -> int:
@@ -49,16 +46,6 @@ def main() -> int:
         configure(found, Path(folder))
         judged = slow_lane(town, plan, found)
     return told(judged.figures + trained.figures, judged.problems + trained.problems)
-
-
-def told(figures: Iterable[Figure], problems: Sequence[str]) -> int:
-    """Print what was found; the exit code."""
-    print_table(figures)
-    for problem in problems[:_MOST_TOLD]:
-        print(f"problem: {problem}")
-    if len(problems) > _MOST_TOLD:
-        print(f"... and {len(problems) - _MOST_TOLD} more")
-    return 1 if problems else 0
 
 
 def _town(plan: Plan, folder: Path, *, is_invented: bool) -> Town:

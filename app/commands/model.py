@@ -18,7 +18,7 @@ from pantau.forms import rfc3339
 
 if TYPE_CHECKING:
     from models.artifact import Shelf
-    from models.card import Note, Role
+    from models.card import Note
 
 __all__ = ["register"]
 
@@ -30,7 +30,6 @@ _Folder = Annotated[
 _By = Annotated[str, typer.Option(help="who decides, for the history; your login name by default")]
 _Why = Annotated[str, typer.Option(help="and why")]
 _AsJson = Annotated[bool, typer.Option("--json", help="one object a line on stdout")]
-_ROLES: "tuple[Role, ...]" = ("live", "challenger")
 
 
 def register(cli: typer.Typer) -> None:
@@ -48,16 +47,15 @@ def register(cli: typer.Typer) -> None:
 def listing(out: _Folder = None, as_json: _AsJson = False) -> None:
     """List every version of every model; exit code 1 when one that is live or on trial cannot be used."""
     from models.artifact import shelves
+    from models.card import ROLES
     from models.families import opened
 
     rows: list[dict[str, Any]] = []
     for shelf in shelves(_folder(out)):
-        roles = [(role, *shelf.standing(role, opened)) for role in _ROLES]
+        roles = [(role, *shelf.named(role)) for role in ROLES]
         states = {shelf.former() or "": "retired"} if shelf.is_retired() else {}
         states |= {version: role for role, version, _ in roles if version}
-        rows += [
-            _row(shelf, "", role, problem) for role, version, problem in roles if problem and not version
-        ]
+        rows += [_row(shelf, "", role, problem) for role, _, problem in roles if problem]
         rows += [
             _row(shelf, version, states.get(version, ""), shelf.problem(version, opened))
             for version in sorted({*shelf.versions(), *states})
@@ -66,7 +64,7 @@ def listing(out: _Folder = None, as_json: _AsJson = False) -> None:
     for row in () if as_json else rows:
         if row["problem"]:
             typer.echo(f"{row['model']} {row['version'] or row['state']} cannot be used: {row['problem']}")
-    if any(row["state"] in _ROLES and row["problem"] for row in rows):
+    if any(row["state"] in ROLES and row["problem"] for row in rows):
         raise typer.Exit(1)
 
 
@@ -141,13 +139,13 @@ def _do(
     as_json: bool,
 ) -> None:  # fmt: skip
     """Turn a shelf and tell how it stands."""
-    from models.card import Note
+    from models.card import ROLES, Note
     from models.families import opened
 
     by, why = who
     turn(shelf, opened, Note(RealClock().now(), by or caller(), why))
     states: dict[str, str | None] = {}
-    for role in _ROLES:
+    for role in ROLES:
         states[role], problem = shelf.standing(role, opened)
         if problem:
             typer.echo(f"warning: {role} {shelf.title} cannot be used: {problem}", err=True)

@@ -145,9 +145,10 @@ def _kept(made: "Trained", folder: Path, wish: str, who: tuple[str, str]) -> tup
     from models.train import keep
 
     by, why = who
-    card, title = made.card, f"{made.card.family}/{made.card.name}"
-    live, problem = Shelf(folder, card.family, card.name).standing("live", opened)
-    shelf = keep(made, folder)
+    card = made.card
+    shelf = Shelf(folder, card.family, card.name)
+    live, problem = shelf.standing("live", opened)
+    keep(made, folder)
     spoilt, remark = problem and live is None, ""
     if wish == "promote" or (live is None and not shelf.is_retired()):
         reason = why or ("CURRENT held no version" if spoilt else "")
@@ -156,7 +157,7 @@ def _kept(made: "Trained", folder: Path, wish: str, who: tuple[str, str]) -> tup
     elif wish == "shadow" and live != card.version:
         shelf.shadow(card.version, opened, Note(RealClock().now(), by, why))
     elif shelf.is_retired():
-        remark = f"{title} was retired and stays so until a promotion"
+        remark = f"{shelf.title} was retired and stays so until a promotion"
     if problem and live == card.version:
         remark = "it could not be used and is mended"
     elif problem and live is not None and wish != "promote":
@@ -165,10 +166,10 @@ def _kept(made: "Trained", folder: Path, wish: str, who: tuple[str, str]) -> tup
 
 
 def _print(made: "Trained", shelf: "Shelf", remark: str, *, as_json: bool) -> None:
-    from models.families import opened
+    from models.card import ROLES
 
     card = made.card
-    live, challenger = (shelf.standing(role, opened)[0] == card.version for role in ("live", "challenger"))
+    live, challenger = (shelf.named(role)[0] == card.version for role in ROLES)
     shown: dict[str, Any] = {
         "family": card.family, "name": card.name, "kind": card.kind, "version": card.version,
         "folder": str(shelf.path / card.version), "live": live, "challenger": challenger, "remark": remark,

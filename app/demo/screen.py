@@ -12,12 +12,12 @@ from rich.text import Text
 
 from app.demo.receivers import Received
 from pantau.city import City
+from pantau.station import ABOUT_US
 
 __all__ = ["Moment", "plain", "render"]
 
 _COLOURS = {0: "green", 1: "yellow", 2: "dark_orange", 3: "bold red"}
 _TRENDS = {"rising": "▲ rising", "falling": "▼ falling", "steady": "= steady", None: ""}
-_ABOUT_US = {"data", "system"}
 _WIDE = 118
 """From this many columns on all of the table is shown; below, what a narrow terminal would cut is left out."""
 _FIXED_LINES = 13  # head, bar, frames and titles
@@ -116,7 +116,7 @@ def _cells(station: Mapping[str, Any], *, wide: bool) -> dict[str, str | Text]:
 
 def _alerts(alerts: Sequence[Mapping[str, Any]], listed: int) -> Panel:
     """Open alerts, what concerns people first, the worst on top."""
-    worst_first = sorted(alerts, key=lambda alert: (alert["hazard"] in _ABOUT_US, -alert["severity"]))
+    worst_first = sorted(alerts, key=lambda alert: (alert["hazard"] in ABOUT_US, -alert["severity"]))
     lines = [
         Text(
             f"{alert['headline']['en']}" + ("" if alert["confirmed"] else "  (unconfirmed)"),

@@ -170,16 +170,7 @@ class Neighbour(Untimed):
 
     def of(self, city: City) -> "Neighbour":
         """A copy that knows who stands beside whom."""
-        posts: dict[str, list[Station]] = {}
-        for station in city.stations.values():
-            if station.post:
-                posts.setdefault(station.post, []).append(station)
-        return Neighbour(
-            {
-                name: tuple(_near(city, station, posts.get(station.post, ())))
-                for name, station in city.stations.items()
-            }
-        )
+        return Neighbour(beside(city))
 
     def start(self, station: Station, kind: Kind) -> State:
         """A fresh state, which says nothing for a fortnight."""
@@ -224,6 +215,18 @@ class Neighbour(Untimed):
             return None
         sane = len(state.days) <= _KEPT_H and (state.count > 0) == (state.hour > 0)
         return state if sane else None
+
+
+def beside(city: City) -> dict[str, tuple[Near, ...]]:
+    """For each station the gauges it is compared with; none where it has no neighbour."""
+    posts: dict[str, list[Station]] = {}
+    for station in city.stations.values():
+        if station.post:
+            posts.setdefault(station.post, []).append(station)
+    return {
+        name: tuple(_near(city, station, posts.get(station.post, ())))
+        for name, station in city.stations.items()
+    }
 
 
 def _near(city: City, station: Station, at_post: Sequence[Station]) -> Iterator[Near]:

@@ -16,7 +16,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from models.detector import Detector
-from models.detectors.neighbour import DETECTOR
+from models.detectors.neighbour import DETECTOR, beside
 from models.evaluations.quality_faults import FAULTS, Fault, inject
 from models.lane import SlowLane, StateRow
 from pantau.city import City
@@ -132,13 +132,12 @@ def check(
         for name, (times, values, _) in levels.items()
         for at, value in zip(times.tolist(), values.tolist(), strict=True)
     )
-    judged = {name: entry for name, entry in levels.items() if _has_near(known, name)}
+    near = beside(known)
+    judged = {name: entry for name, entry in levels.items() if near[name]}
     branches = sorted(_branches(judged, seed), key=lambda branch: branch.begin)
-    play, plain, waiting = (
-        Play(known, detector),
-        list[tuple[str, int]](),
-        list[tuple[_Branch, list[tuple[str, int]]]](),
-    )
+    play = Play(known, detector)
+    plain: list[tuple[str, int]] = []
+    waiting: list[tuple[_Branch, list[tuple[str, int]]]] = []
     for event in events:
         while len(waiting) < len(branches) and branches[len(waiting)].begin <= event[0]:
             branch = branches[len(waiting)]
@@ -184,12 +183,6 @@ def _beside(play: Play, events: Sequence[Event], branch: _Branch) -> list[tuple[
         wrong = branch.values.get(at, value) if name == branch.station else value
         opened += play.take((at, name, wrong))
     return opened
-
-
-def _has_near(city: City, station: str) -> bool:
-    post = city.stations[station].post
-    paired = any(one.post == post and one.id != station for one in city.stations.values()) if post else False
-    return paired or bool(city.upstream(station) or city.downstream(station))
 
 
 def _city_of(city: City, levels: Mapping[str, Levels]) -> City:

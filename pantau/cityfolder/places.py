@@ -8,11 +8,11 @@ from pantau.city import Area
 from pantau.cityfolder.cells import Row
 from pantau.cityfolder.tables import Table
 from pantau.kind import Kind
-from pantau.station import HAZARDS, Hazard, Station
+from pantau.station import ABOUT_US, HAZARDS, Hazard, Station
 
 __all__ = ["names_of", "read_areas", "read_stations", "read_warns"]
 
-STATION_HAZARDS: tuple[Hazard, ...] = tuple(hazard for hazard in HAZARDS if hazard not in {"data", "system"})
+STATION_HAZARDS: tuple[Hazard, ...] = tuple(hazard for hazard in HAZARDS if hazard not in ABOUT_US)
 """What a station can warn of; ``data`` and ``system`` are about us, not about a place."""
 _MINUTES_A_YEAR = 527_040
 

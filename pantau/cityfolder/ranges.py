@@ -24,7 +24,7 @@ def with_ranges(
 
 def _with_range(station: Station, ladders: tuple[DatedLadder, ...], kinds: Mapping[str, Kind]) -> Station:
     kind = kinds.get(station.kind)
-    limits = [limit for dated in ladders for limit in dated.ladder.limits if limit is not None]
-    if station.range_high is not None or kind is None or kind.above_limits is None or not limits:
+    if station.range_high is not None or kind is None or kind.above_limits is None:
         return station
-    return replace(station, range_high=min(kind.high, max(limits) + kind.above_limits))
+    limits = [limit for dated in ladders for limit in dated.ladder.limits if limit is not None]
+    return replace(station, range_high=min(kind.high, max(limits) + kind.above_limits)) if limits else station

@@ -10,7 +10,7 @@ from pantau.city import City
 from pantau.forms import alert_properties, public_part
 from pantau.outlook import Outlook
 from pantau.record import AlertRecord
-from pantau.station import Station
+from pantau.station import ABOUT_US, Station
 from status.pages.forecast import expected_text, is_possible
 from status.pages.rows import PATHS, Row, chip_of, clock_text, nearest, row_of
 from status.pages.value import NO_VALUE, Told, Value, value_of
@@ -20,7 +20,6 @@ from status.snapshot import Snapshot
 __all__ = ["AlertItem", "Known", "alert_items", "home_context"]
 
 ORDER = ("s3", "s2", "s1", "awaiting", "s0", "nolimits", "unusable", "stale", "out", "never")
-_ABOUT_US = {"data", "system"}
 _AREAS_SHOWN = 12
 
 
@@ -110,7 +109,7 @@ def _item(city: City, record: AlertRecord, language: str, now: int, *, exercise:
         record = replace(record, severity=record.worst)
     form = alert_properties(replace(record, value=None), city, exercise=exercise)
     areas = [city.areas[code].name for code in record.areas if code in city.areas]
-    about_us = record.hazard in _ABOUT_US
+    about_us = record.hazard in ABOUT_US
     return AlertItem(
         id=record.id,
         href=f"/{language}/{PATHS[language]['alert']}/{record.id}",

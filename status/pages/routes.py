@@ -16,6 +16,7 @@ from pantau.forms import forecast_stale_at
 from pantau.outlook import Outlook
 from pantau.reading import Reading
 from pantau.record import AlertRecord
+from pantau.station import ABOUT_US
 from status.board import AlertQuery
 from status.pages.home import Known, alert_items, home_context
 from status.pages.render import STATIC, Renderer
@@ -230,7 +231,7 @@ class Pages:
         """What the timelines say of alerts; one is read again only after a transition, so a flood costs little."""
         found: dict[str, Told] = {}
         for alert in alerts:
-            if alert.hazard in {"data", "system"}:
+            if alert.hazard in ABOUT_US:
                 continue
             n, told = self._told.get(alert.id, (0, None))
             if told is None or n != alert.n:

@@ -16,7 +16,7 @@ from pantau.reading import Flag
 from pantau.station import Station
 from status.pages.words import Words, words_of
 
-__all__ = ["PATHS", "Row", "age_text", "chip_of", "clock_text", "nearest", "row_of", "unit_text"]
+__all__ = ["PATHS", "Row", "age_text", "chip_of", "clock_text", "ms_of", "nearest", "row_of", "unit_text"]
 
 PATHS = {"id": {"station": "stasiun", "alert": "peringatan"}, "en": {"station": "station", "alert": "alert"}}
 """Words in the paths of the pages, by language."""
@@ -67,7 +67,7 @@ def row_of(
     kind, client = city.kinds[station.kind], words_of(language).client
     chip = chip_of(properties)
     value, unit = properties["value"], unit_text(kind.unit, client)
-    observed = _ms(properties["observed_at"])
+    observed = None if properties["observed_at"] is None else ms_of(properties["observed_at"])
     return Row(
         id=station.id,
         name=station.name,
@@ -192,5 +192,6 @@ def _trend(properties: Mapping[str, Any], unit: str, decimals: int, language: st
     return f"{client[trend]} {client.per_hour.format(rate=amount, unit=unit)}"
 
 
-def _ms(text: str | None) -> int | None:
-    return None if text is None else round(datetime.fromisoformat(text).timestamp() * 1000)
+def ms_of(text: str) -> int:
+    """An RFC 3339 instant in ms."""
+    return round(datetime.fromisoformat(text).timestamp() * 1000)

@@ -1,14 +1,13 @@
 """The value on an alert's card: a record and its timeline in, what was measured when, and what is there now, out."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from pantau.city import City
 from pantau.forms import number_text
 from pantau.record import AlertRecord, TransitionRecord
-from pantau.station import Station
-from status.pages.rows import chip_of, clock_text, unit_text
+from pantau.station import ABOUT_US, Station
+from status.pages.rows import chip_of, clock_text, ms_of, unit_text
 from status.pages.words import words_of
 
 __all__ = ["NO_VALUE", "Told", "Value", "told_of", "value_of"]
@@ -84,7 +83,7 @@ def value_of(
         properties: of the station as it is now, None when they are not known.
     """
     station = city.stations.get(record.station)
-    if station is None or record.closed_at is not None or record.hazard in {"data", "system"}:
+    if station is None or record.closed_at is not None or record.hazard in ABOUT_US:
         return NO_VALUE
     told = told_of(record, ()) if told is None else told
     words, kind = words_of(language), city.kinds[station.kind]
@@ -106,8 +105,7 @@ def _present(properties: Mapping[str, Any] | None) -> tuple[float, int] | None:
     """Value and instant (ms) of what a station says now, None when it says nothing that can be relied on."""
     if properties is None or properties["value"] is None or chip_of(properties) not in _SPEAKS:
         return None
-    observed = datetime.fromisoformat(properties["observed_at"])
-    return properties["value"], round(observed.timestamp() * 1000)
+    return properties["value"], ms_of(properties["observed_at"])
 
 
 def _measured(value: float, station: Station, city: City, language: str) -> str:
@@ -130,5 +128,5 @@ def _held(
         edge=_measured(limit - ladder.deadband, station, city, language),
         minutes=number_text(ladder.hold_ms / 60_000, 0, language),
     )
-    is_below = present is not None and (present <= limit if ladder.strict else present < limit)
+    is_below = present is not None and ladder.severity_at(present) < record.severity
     return value._replace(held=held, limit=limit, strict=ladder.strict, is_held=is_below)

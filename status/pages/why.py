@@ -1,15 +1,15 @@
 """What the page of one alert shows: why it is there, in words, and its timeline."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from pantau.city import City
 from pantau.forms import number_text, public_part
 from pantau.record import AlertRecord, TransitionRecord
 from pantau.siaga import siaga_of
+from pantau.station import ABOUT_US
 from status.pages.home import Known, alert_items
-from status.pages.rows import clock_text, unit_text
+from status.pages.rows import clock_text, ms_of, unit_text
 from status.pages.said import beyond_numbers, on_the_citys_clock
 from status.pages.value import told_of
 from status.pages.words import Words, words_of
@@ -90,8 +90,7 @@ def _said(key: str, value: object, step: TransitionRecord, city: City, language:
     if key == "ended":
         return str(words.forecast_ended.get(value, str(value)))
     if key == "expected_at" and isinstance(value, str):
-        at = round(datetime.fromisoformat(value).timestamp() * 1000)
-        return clock_text(at, now, city, words.client)
+        return clock_text(ms_of(value), now, city, words.client)
     if key == "reason" and isinstance(value, str):
         text = beyond_numbers(value) if "limit" in step.why else value
         return on_the_citys_clock(text, step.at, now, city, words.client)
@@ -114,7 +113,7 @@ def _step(
     row: TransitionRecord, record: AlertRecord, city: City, language: str, now: int, *, is_siaga: bool
 ) -> dict[str, str]:
     words = words_of(language)
-    about_us = record.hazard in {"data", "system"}
+    about_us = record.hazard in ABOUT_US
     value = ""
     if row.value is not None and row.alert and record.station in city.stations and not about_us:
         kind = city.kinds[city.stations[record.station].kind]

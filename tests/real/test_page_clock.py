@@ -12,7 +12,6 @@ from pantau.city import City
 from status.api import create_app
 from status.pages.words import words_of
 from tests.fakes_board import BoardInMemory, HealthInMemory
-from tests.peers import chromium
 from tests.status.sample import KATULAMPA, MANGGARAI, MIN, NOW, alert, latest, load_city, sample_board
 from tests.status.server import serving
 
@@ -26,12 +25,6 @@ class Exercise(NamedTuple):
     address: str
     board: BoardInMemory
     clock: ScaledClock
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

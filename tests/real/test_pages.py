@@ -15,7 +15,6 @@ from status.api import create_app
 from status.pages.render import STATIC
 from status.pages.words import words_of
 from tests.fakes_board import BoardInMemory, HealthInMemory
-from tests.peers import chromium
 from tests.status.sample import DEPOK, KATULAMPA, MANGGARAI, NOW, ROOT, alert, latest, load_city, sample_board
 from tests.status.server import serving
 
@@ -30,12 +29,6 @@ PATHS = [
 ]  # fmt: skip
 FIRST_VIEW_BYTES = 100_000
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

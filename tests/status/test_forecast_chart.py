@@ -12,8 +12,7 @@ from status.api import create_app
 from status.pages.render import STATIC
 from status.pages.words import words_of
 from tests.fakes_board import BoardInMemory, HealthInMemory
-from tests.peers import chromium
-from tests.status.sample import KATULAMPA, NOW, ROOT, latest, load_city, sample_board
+from tests.status.sample import KATULAMPA, NOW, ROOT, latest, sample_board
 from tests.status.server import serving
 from tests.status.test_forecast_pages import outlook
 
@@ -33,17 +32,6 @@ IN_BAND = """() => {
   }
   return found;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def city() -> City:
-    return load_city()
 
 
 @pytest.fixture

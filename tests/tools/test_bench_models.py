@@ -13,13 +13,12 @@ from models.detector import Detector, Sample
 from models.detectors.novelty import Novelty
 from pantau.event import Score
 from tests.recordings import recordings
-from tools.bench.figures import Figure, Found
+from tools.bench.figures import Figure, Found, told
 from tools.bench.lane import Cost, Lane, Turn, merged, turns_of
 from tools.bench.rivals import forest_alone, range_rule
 from tools.bench.slowlane import slow_lane, wrong_scores
 from tools.bench.town import DAY_MS, START, Plan, Town, invented, load_plan, recorded
 from tools.bench.training import training
-from tools.bench_models import told
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAN = load_plan(ROOT / "tools" / "bench_models.toml")

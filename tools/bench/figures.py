@@ -1,9 +1,11 @@
 """The figures that are looked for: each beside its peer and its target, in one Markdown table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-__all__ = ["Figure", "Found", "print_table"]
+__all__ = ["Figure", "Found", "print_table", "told"]
+
+_MOST_TOLD = 20
 
 
 class Figure(NamedTuple):
@@ -50,6 +52,16 @@ def print_table(figures: Iterable[Figure]) -> None:
         verdict = {True: "met", False: "not met", None: "-"}[one.met]
         value = f"{_number(one.value)} {one.unit}".rstrip()
         print(f"| {one.what} | {one.measured} | {one.peer or '-'} | {value} | {target} | {verdict} |")
+
+
+def told(figures: Iterable[Figure], problems: Sequence[str]) -> int:
+    """Print what a whole run found; its exit code."""
+    print_table(figures)
+    for problem in problems[:_MOST_TOLD]:
+        print(f"problem: {problem}")
+    if len(problems) > _MOST_TOLD:
+        print(f"... and {len(problems) - _MOST_TOLD} more")
+    return 1 if problems else 0
 
 
 def _number(value: float) -> str:

@@ -16,17 +16,15 @@ from app.clock import VirtualClock
 from app.database import create_tables, open_engine, unit_of_work
 from app.pipeline import Inputs, Pipeline
 from models.detector import Detector
-from models.lane import SlowLane
+from models.lane import SlowLane, StateRow
 from pantau.city import City
 from pantau.event import Score
 from pantau.reading import Reading
 from tools.bench.town import START
 
-__all__ = ["Cost", "Lane", "StateRow", "Turn", "merged", "turns_of"]
+__all__ = ["Cost", "Lane", "Turn", "merged", "turns_of"]
 
 _FORGET_EVERY = 2_000
-
-StateRow = tuple[str, str, str, str, bytes]
 
 
 class Turn(NamedTuple):

@@ -1,12 +1,11 @@
 """InfluxDB is killed under load for minutes: memory, the journal on disk, the alert, and how fast it drains after."""
 
-import threading
 import time
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from pantau.city import City
 from simulators.fleet import FEWEST_READINGS, Fleet
+from tools.bench.beside import Beside
 from tools.bench.cpu import rss_mib
 from tools.bench.figures import Figure, Found
 from tools.bench.rig import Rig, Running, now_ms, timed
@@ -100,33 +99,23 @@ def _on_disk(running: Running) -> int:
     return sum(file.stat().st_size for file in running.subject.home.glob("pantau.db*"))
 
 
-class _Memory:
+class _Memory(Beside):
     """Looks at a process's resident memory every second while it is entered."""
 
     def __init__(self, pid: int) -> None:
+        super().__init__()
         self.by_minute: list[float] = []
         self._pid = pid
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
 
     @property
     def peak(self) -> float:
         """The highest seen, MiB."""
         return max(self.by_minute, default=0.0)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Until it is told to stop."""
         began = time.monotonic()
-        while not self._stop.wait(1.0):
+        while not self.stop.wait(1.0):
             minute = int(time.monotonic() - began) // 60
             self.by_minute += [0.0] * (minute + 1 - len(self.by_minute))
             self.by_minute[minute] = max(self.by_minute[minute], rss_mib(self._pid))

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from models.detector import Detector
+from models.lane import StateRow
 from pantau.event import Score
 from tools.bench.figures import Figure, Found
-from tools.bench.lane import Cost, Lane, StateRow, Turn, merged, turns_of
+from tools.bench.lane import Cost, Lane, Turn, merged, turns_of
 from tools.bench.rivals import forest_alone, range_rule
 from tools.bench.town import DAY_MS, START, Plan, Town
 

@@ -68,6 +68,7 @@ class Sender:
         timeout_s: float = 8.0,
     ) -> None:
         self._engine, self._city, self._channels = engine, city, channels
+        self._repeatable = engine.execution_options(repeatable=True)
         self._publisher, self._clock, self._broker_url = publisher, clock, broker_url
         self._worker, self._real_ms, self._timeout_s = worker, real_ms, timeout_s
         self._removing = frozenset(name for name, channel in channels.items() if channel.removes_duplicates)
@@ -137,8 +138,8 @@ class Sender:
             if not outbox.is_due(conn, channel, now):
                 return 0
         # Without removal of duplicates a lease must mean "handed over", or a crash would leave others unsure too.
-        most = _BATCH if self._channels[channel].removes_duplicates else 1
-        with self._engine.begin() as conn:
+        most = _BATCH if channel in self._removing else 1
+        with self._writer(channel).begin() as conn:
             for item in find_contacts(conn, self._city, channel):
                 NOTICES.labels(channel, "no_contact").inc()
                 _log.warning(
@@ -157,6 +158,10 @@ class Sender:
         self._settle(handed, worker)
         return sum(outcome is not None for _, outcome in handed)
 
+    def _writer(self, channel: str) -> Engine:
+        """Where a notice may come twice a lease need not outlast a power cut, so it does not wait for the disk."""
+        return self._repeatable if channel in self._removing else self._engine
+
     def _hand_over(self, item: Item, address: Address | None) -> Outcome | None:
         """One attempt; None when the lease is too old to begin it."""
         if (item.lease_until or 0) - self._real_ms() < self._timeout_s * 2000:
@@ -168,7 +173,7 @@ class Sender:
     def _settle(self, handed: Sequence[tuple[Item, Outcome | None]], worker: str) -> None:
         """Write down what became of a round's attempts, all at once."""
         done: list[Settled] = []
-        with self._engine.begin() as conn:
+        with self._writer(handed[0][0].channel).begin() as conn:
             for item, outcome in handed:
                 if outcome is None:
                     outbox.give_back(conn, item, worker)

@@ -29,6 +29,7 @@ _log = structlog.get_logger("pantau.database")
 METADATA = [ingest.store.tables.metadata, alerts.store.tables.metadata]
 _BUSY_MS = 10_000
 _WRITES = "writes"
+_LEVEL = "synchronous"
 
 
 def open_engine(url: str, home: Path | None = None, *, durable: bool = True) -> Engine:
@@ -44,7 +45,9 @@ def open_engine(url: str, home: Path | None = None, *, durable: bool = True) -> 
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True, pool_size=10)
+        server = create_engine(parsed, pool_pre_ping=True, pool_size=10)
+        event.listen(server, "begin", _begin_on_server)
+        return server
     file = file_of(url)
     if file is not None:
         _make_ready(file, home)
@@ -61,12 +64,22 @@ def open_engine(url: str, home: Path | None = None, *, durable: bool = True) -> 
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
 
-    _take_turns(engine)
+    _take_turns(engine, durable=durable)
     return engine
 
 
-def _take_turns(engine: Engine) -> None:
-    """Let this process's writers wait for each other in a queue.
+def _begin_on_server(connection: Connection) -> None:
+    """PostgreSQL: a repeatable transaction does not wait for the disk."""
+    if _is_repeatable(connection):
+        connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
+
+
+def _is_repeatable(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("repeatable", False))
+
+
+def _take_turns(engine: Engine, *, durable: bool) -> None:
+    """Let this process's writers wait for each other in a queue, and only those wait for the disk that have to.
 
     SQLite has one writer at a time and lets the others sleep and try again, longer each time: an alert would wait for
     tens of milliseconds beside a lock that is free. Other processes are still met by its busy timeout.
@@ -79,6 +92,8 @@ def _take_turns(engine: Engine) -> None:
             return
         turn.acquire()
         try:
+            if durable:
+                _wait_for_disk(connection, "NORMAL" if _is_repeatable(connection) else "FULL")
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         except BaseException:
             turn.release()
@@ -102,6 +117,13 @@ def _take_turns(engine: Engine) -> None:
     event.listen(engine, "commit", lambda connection: end(connection, "COMMIT"))
     event.listen(engine, "rollback", lambda connection: end(connection, "ROLLBACK"))
     event.listen(engine, "reset", reset)
+
+
+def _wait_for_disk(connection: Connection, level: str) -> None:
+    """Say what the commit of the next transaction waits for; SQLite keeps it for the connection, so do we."""
+    if connection.info.get(_LEVEL, "FULL") != level:
+        connection.exec_driver_sql(f"PRAGMA synchronous={level}")
+        connection.info[_LEVEL] = level
 
 
 def file_of(url: str) -> Path | None:
@@ -146,9 +168,16 @@ def _make_ready(file: Path, home: Path | None) -> None:
 
 
 @contextmanager
-def unit_of_work(engine: Engine) -> Iterator[Connection]:
-    """One transaction: committed at the end, rolled back on any exception."""
-    with engine.begin() as connection:
+def unit_of_work(engine: Engine, *, repeatable: bool = False) -> Iterator[Connection]:
+    """One transaction: committed at the end, rolled back on any exception.
+
+    Args:
+        engine: from ``open_engine``.
+        repeatable: what is written may be lost in a power cut, with everything committed after it, because it would
+            only be done again: its commit waits for no disk. The next one that does makes it durable too, and the end
+            of this process costs nothing. The same as ``engine.execution_options(repeatable=True)``.
+    """
+    with engine.execution_options(repeatable=repeatable).begin() as connection:
         yield connection
 
 

@@ -116,7 +116,7 @@ class Forwarder:
         readings = plain or list(fresh.values())
         bad = self._store.write(readings) if readings else []
         reached(Point.STORE_WRITTEN)
-        with unit_of_work(self._engine) as connection:
+        with unit_of_work(self._engine, repeatable=True) as connection:
             if bad:
                 refused_store.keep(connection, [_refusal(reading, reason) for reading, reason in bad])
             journal.move_cursor(connection, "store", rows[-1][0])
@@ -309,6 +309,6 @@ def prune(engine: Engine, others: Sequence[str] = ()) -> int:
     Args:
         others: cursors of further readers.
     """
-    with unit_of_work(engine) as connection:
+    with unit_of_work(engine, repeatable=True) as connection:
         upto = min(journal.cursor(connection, name) for name in _READERS + tuple(others))
         return journal.forget(connection, upto)

@@ -70,7 +70,7 @@ class PublicTopics:
             self._states.clear()  # every station is published again when the broker is back
             raise
         if upto > done:
-            with unit_of_work(self._engine) as connection:
+            with unit_of_work(self._engine, repeatable=True) as connection:
                 journal.move_cursor(connection, "public", upto)
         if not resting:
             ended = time.monotonic()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, event
 
 from alerts.channel import Address, Channel, Notice, Outcome, Sent
 from alerts.metrics import OLDEST, WAITING
@@ -118,6 +118,34 @@ def test_a_notice_reaches_everybody_behind_its_role(file_engine: Engine) -> None
     assert office.rows()["a"].contact == one
     assert office.rows()["a"].sent_at == office.clock.now()
     assert office.sender.run_once() == 0
+
+
+def levels(engine: Engine) -> list[int]:
+    """SQLite's ``synchronous`` at each commit that wrote: 2 waits for the disk, 1 does not."""
+    found: list[int] = []
+
+    def note(connection: Connection) -> None:
+        if not connection.get_execution_options().get("reading", False):
+            found.append(connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
+
+    event.listen(engine, "commit", note, insert=True)
+    return found
+
+
+@pytest.mark.parametrize(("removes", "level"), [(True, 1), (False, 2)])
+def test_a_lease_waits_for_the_disk_only_where_a_second_notice_would_be_noticed(
+    tmp_path: Path, removes: bool, level: int
+) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'sender.db'}")
+    metadata.create_all(engine)
+    office = Office(engine, Postbox(removes_duplicates=removes))
+    office.contact("posko", "postbox", "one")
+    office.post("a")
+    found = levels(engine)
+    assert office.sender.run_once() == 1
+    assert found == [level, level], "the lease, and what became of it"
+    assert office.states() == {"a": "sent"}
+    engine.dispose()
 
 
 def test_one_deaf_receiver_does_not_make_the_others_hear_it_twice(file_engine: Engine) -> None:

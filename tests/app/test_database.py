@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, MetaData, inspect, select, text
+from sqlalchemy import Connection, Engine, MetaData, inspect, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.database import METADATA, create_tables, migrate, open_engine, unit_of_work
@@ -136,6 +136,47 @@ def test_sqlite_is_durable_waits_for_others_and_lets_readers_pass(tmp_path: Path
     assert 0.1 < waited[0] < 5
     with engine.connect().execution_options(reading=True) as reader:
         assert len(reader.execute(select(cursors)).all()) == 2
+    engine.dispose()
+
+
+def waited_for(connection: Connection) -> str:
+    """What the commit of the transaction in which this is asked waits for."""
+    if connection.dialect.name == "postgresql":
+        return {"on": "disk", "off": "nothing"}[
+            str(connection.execute(text("SHOW synchronous_commit")).scalar())
+        ]
+    return {2: "disk", 1: "nothing", 0: "never"}[connection.execute(text("PRAGMA synchronous")).scalar() or 0]
+
+
+def test_only_what_would_be_done_again_does_not_wait_for_the_disk(engine: Engine) -> None:
+    """One connection after the other way round: SQLite's setting stays with the connection, and this pool has one."""
+    found = []
+    for repeatable in (False, True, True, False, True, False):
+        with unit_of_work(engine, repeatable=repeatable) as connection:
+            found.append(waited_for(connection))
+    with engine.begin() as connection:
+        found.append(waited_for(connection))
+    assert found == ["disk", "nothing", "nothing", "disk", "nothing", "disk", "disk"]
+
+
+def test_a_repeatable_transaction_is_seen_by_others_and_fails_whole(engine: Engine) -> None:
+    migrate(engine)
+    with unit_of_work(engine, repeatable=True) as connection:
+        connection.execute(cursors.insert().values(name="store", pos=7))
+    with engine.connect() as connection:
+        assert connection.execute(select(cursors.c.pos)).scalar() == 7
+    with pytest.raises(IntegrityError), unit_of_work(engine, repeatable=True) as connection:
+        connection.execute(cursors.insert(), [{"name": "public", "pos": 1}, {"name": "store", "pos": 8}])
+    with unit_of_work(engine) as connection:
+        assert waited_for(connection) == "disk"
+        assert connection.execute(select(cursors.c.name, cursors.c.pos)).all() == [("store", 7)]
+
+
+def test_a_file_that_is_thrown_away_is_waited_for_in_no_transaction(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'thrown.db'}", durable=False)
+    for repeatable in (True, False):
+        with unit_of_work(engine, repeatable=repeatable) as connection:
+            assert waited_for(connection) == "never"
     engine.dispose()
 
 

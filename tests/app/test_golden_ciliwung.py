@@ -16,6 +16,7 @@ from app.backtest import backtest, object_of
 from models.all import detectors
 from pantau import cityfolder
 from pantau.city import City
+from pantau.event import Transition
 from simulators.recording import read_recording
 from simulators.row import Recording, Row
 from tests.recordings import recordings
@@ -38,12 +39,18 @@ def season(city: City) -> Recording:
 
 
 @pytest.fixture(scope="module")
-def log(city: City, season: Recording) -> list[str]:
-    return list(lines(season, city))
+def transitions(city: City, season: Recording) -> list[Transition]:
+    """All of the season's; the replay is half a minute, so it is done once."""
+    return list(backtest(season, city, detectors()))
 
 
-def lines(recording: Recording, city: City) -> Iterator[str]:
-    for transition in backtest(recording, city, detectors()):
+@pytest.fixture(scope="module")
+def log(city: City, transitions: list[Transition]) -> list[str]:
+    return list(lines(transitions, city))
+
+
+def lines(transitions: list[Transition], city: City) -> Iterator[str]:
+    for transition in transitions:
         told = object_of(transition, city)
         sure = "confirmed" if told["confirmed"] else "unconfirmed"
         yield (
@@ -79,13 +86,13 @@ def crossings(rows: list[Row], city: City) -> list[tuple[str, int]]:
 
 
 def test_every_crossing_that_lasts_was_raised_when_it_happened_and_confirmed(
-    season: Recording, city: City
+    season: Recording, city: City, transitions: list[Transition]
 ) -> None:
     raised: dict[str, list[int]] = {}
     open_since: dict[str, list[tuple[int, int]]] = {}
     confirmed: set[str] = set()
     spans: dict[str, tuple[str, int, int]] = {}
-    for transition in backtest(season, city, detectors()):
+    for transition in transitions:
         if transition.cause != "level":
             continue
         start = spans.get(transition.alert, (transition.station, transition.at, 0))[1]
@@ -106,12 +113,12 @@ def test_every_crossing_that_lasts_was_raised_when_it_happened_and_confirmed(
 
 
 def test_no_false_confirmed_raise_without_a_reading_at_its_limit_next_to_it(
-    season: Recording, city: City
+    season: Recording, city: City, transitions: list[Transition]
 ) -> None:
     levels: dict[str, dict[int, float]] = {}
     for row in season.rows:
         levels.setdefault(row.station, {})[row.at] = row.value
-    for transition in backtest(season, city, detectors()):
+    for transition in transitions:
         if transition.cause != "level" or transition.what != "confirmed":
             continue
         ladder = city.ladder_at(transition.station, transition.at)

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.alerts.receivers import wait_until
 from tools.bench.city import FIRST_LIMIT_CM, make_city
 from tools.bench.cpu import cpu_s, peak_mib, rss_mib, settle
 from tools.bench.disk import Disk
@@ -82,6 +83,7 @@ def test_the_receiver_notes_when_a_notice_came(tmp_path: Path) -> None:
         for number in range(2):
             assert client.post(notices.url, json={"n": number, "text": "two\nlines"}).status_code == 204
         after = time.time_ns()
+        wait_until(lambda: len(notices.read()) == 2)  # it answers first and writes afterwards
         found = notices.read()
     assert [body["n"] for _, body in found] == [0, 1]
     assert all(before < at < after for at, _ in found)

@@ -51,7 +51,7 @@ def facts_of(
         sensor=transition.sensor or record.cause, detector=str(transition.why.get("detector", "")),
         heard_at=city.local(newest.observed_at) if newest else None,
         expected=_expected(change, city) if record.cause == FORECAST else None,
-        advice="" if record.cause == FORECAST and after == 0 else city.advice_for(record.hazard, language, after),
+        advice=city.advice_for(record.hazard, language, after, forecast=record.cause == FORECAST),
         emergency=city.emergency_number,
     )  # fmt: skip
 

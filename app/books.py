@@ -4,7 +4,7 @@ A latest value waits up to a second (``app.sweep``) unless an alert or an operat
 written with the batch, so that nobody sees the one without the other.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import structlog
 from sqlalchemy import Connection
@@ -22,7 +22,7 @@ from app.sweep import Sweep
 from ingest import refused as refused_store
 from ingest.decode import Refused
 from ingest.store.forecasts import upsert_forecasts
-from ingest.store.latest import known_sensors, latest_of, upsert_latest, upsert_scores
+from ingest.store.latest import latest_of, sensors_of, upsert_latest, upsert_scores
 from ingest.store.tables import slow_states
 from ingest.store.upsert import upsert
 from pantau.city import City
@@ -44,10 +44,10 @@ _ONE_SENSOR: tuple[str, ...] = (MAIN,)
 
 
 class Books:
-    """Writes the results of a batch; knows which sensors there are and the newest readings that are not written yet.
+    """Writes the results of a batch; knows the newest readings that are not written yet.
 
-    Records that are written stay in the database only: they are wanted again when an alert or an operator touches a
-    station that has sent nothing since.
+    Records that are written stay in the database only, and with them which sensors a station had before this start:
+    both are wanted again when an alert or an operator touches a station.
 
     Args:
         exercise: every notice says LATIHAN / EXERCISE.
@@ -65,13 +65,13 @@ class Books:
         self._told: set[str] = set()
         self.sweep: Sweep[Reading] = Sweep(latest_every_s)
         self._sensors: dict[str, tuple[str, ...]] = {}
+        self._looked_up: set[str] = set()
 
     def load(self, connection: Connection) -> None:
         """Read back what is known; call at start and after a failed commit."""
         self._sensors.clear()
+        self._looked_up.clear()
         self.sweep.clear()
-        for station, sensor in known_sensors(connection):
-            self._meet(station, sensor)
         for _, _, row in tail(connection, cursor(connection, "latest")):
             for revision in row.revisions:
                 reading = self.sweep.get(sensor_key(revision.station, revision.sensor))
@@ -160,6 +160,7 @@ class Books:
             connection: on which the batch is written.
             fresh: records of the batch itself, by ``sensor_key``.
         """
+        self._look_up(connection, [station])
         sensors = self._sensors.get(station)
         if sensors is None:
             return None
@@ -171,10 +172,6 @@ class Books:
         if key in fresh:
             return fresh[key]
         return next((one for one in latest_of(connection, [station]) if one.sensor == name), None)
-
-    def stations(self) -> Collection[str]:
-        """Stations that were heard of."""
-        return self._sensors.keys()
 
     def _note(self, row: Row) -> None:
         """Remember the newest stepped reading of each sensor until it is written."""
@@ -196,6 +193,14 @@ class Books:
         elif sensor not in known:
             self._sensors[station] = (*known, sensor)
 
+    def _look_up(self, connection: Connection, stations: Iterable[str]) -> None:
+        """Note which sensors of these stations were heard before this start."""
+        wanted = [station for station in stations if station not in self._looked_up]
+        if wanted:
+            for station, sensor in sensors_of(connection, wanted):
+                self._meet(station, sensor)
+            self._looked_up.update(wanted)
+
     def _record(self, reading: Reading, states: States, pos: int) -> LatestRecord:
         """The record of a reading as its sensor stands after the batch."""
         return self._stand(LatestRecord.of(reading), states, pos)
@@ -216,10 +221,11 @@ class Books:
         }
         if revised:
             # About readings before those of this batch: a newer one of the same sensor stands by itself.
-            unstepped = set(row.unstepped)
+            unstepped, stations = set(row.unstepped), {event.station for event in revised.values()}
             for index, reading in enumerate(row.readings):
-                if index not in unstepped:
+                if reading.station in stations and index not in unstepped:
                     revised.pop(sensor_key(reading.station, reading.sensor), None)
+        self._look_up(connection, sorted(touched))
         keys = dict.fromkeys(
             sensor_key(station, sensor)
             for station in sorted(touched)
@@ -319,10 +325,10 @@ class _Newest(Mapping[str, LatestRecord]):
         return record
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._books.stations())
+        return (station for station in self._books.city.stations if station in self)
 
     def __len__(self) -> int:
-        return len(self._books.stations())
+        return sum(1 for _ in self)
 
 
 def _score_record(score: Score, pos: int) -> ScoreRecord:

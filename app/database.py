@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, select
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import StaticPool
 
@@ -184,9 +182,11 @@ def unit_of_work(engine: Engine, *, repeatable: bool = False) -> Iterator[Connec
 def exchange_note(engine: Engine, name: str, text: str) -> str:
     """Leave a note for the next run and return what the former one left, empty when there was none."""
     table = ingest.store.tables.notes
-    with unit_of_work(engine) as connection:
+    with engine.connect().execution_options(reading=True) as connection:
         former = connection.execute(select(table.c.text).where(table.c.name == name)).scalar()
-        connection.execute(upsert(connection.dialect.name, table), {"name": name, "text": text})
+    if former != text:
+        with unit_of_work(engine) as connection:
+            connection.execute(upsert(connection.dialect.name, table), {"name": name, "text": text})
     return former or ""
 
 
@@ -198,8 +198,23 @@ def create_tables(engine: Engine) -> None:
 
 def migrate(engine: Engine) -> None:
     """Bring the schema to this version's (Alembic); safe to call at every start."""
+    if _is_current(engine):
+        return
+    from alembic import command  # a start that has nothing to do need not wait for it
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _is_current(engine: Engine) -> bool:
+    """Whether the newest of our migrations was the last to be applied."""
+    newest = max(file.name for file in (Path(__file__).parent / "migrations" / "versions").glob("[0-9]*.py"))
+    with engine.connect().execution_options(reading=True) as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return False
+        applied = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+    return applied == [newest.partition("_")[0]]

@@ -62,10 +62,11 @@ class Health:
 
     Attributes:
         ready: subscribed, store open, state restored.
+        caught_up: what waited at the broker when we came was taken.
     """
 
     def __init__(self) -> None:
-        self.ready = False
+        self.ready = self.caught_up = False
         self._lock = threading.Lock()
         self._away: dict[str, tuple[float, str]] = {}
         self._known: dict[str, str] = {}

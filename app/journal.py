@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 
 import msgspec
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from ingest.store.tables import cursors, journal
 from pantau.event import Command, FlagRevised, Gone, Score, Tick
@@ -121,6 +121,12 @@ class Recent:
         return found[:limit]
 
 
+# Made once: making a statement and its cache key costs more than SQLite takes to run it.
+_APPEND = insert(journal).returning(journal.c.pos)
+_LAST = select(func.coalesce(func.max(journal.c.pos), 0))
+_CURSOR = select(cursors.c.pos).where(cursors.c.name == bindparam("reader"))
+_MOVE = cursors.update().where(cursors.c.name == bindparam("reader")).values(pos=bindparam("upto"))
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Row)
 
@@ -128,7 +134,7 @@ _decoder = msgspec.msgpack.Decoder(Row)
 def append(connection: Connection, now: int, row: Row) -> int:
     """Write a batch; returns its position."""
     result = connection.execute(
-        insert(journal).returning(journal.c.pos),
+        _APPEND,
         {"now": now, "readings": len(row.readings), "body": _encoder.encode(row)},
     )
     return int(result.scalar_one())
@@ -153,7 +159,7 @@ def tail(connection: Connection, after: int) -> Iterator[Entry]:
 
 def last_pos(connection: Connection) -> int:
     """Position of the newest batch, 0 in an empty journal."""
-    return int(connection.execute(select(func.coalesce(func.max(journal.c.pos), 0))).scalar_one())
+    return int(connection.execute(_LAST).scalar_one())
 
 
 def size(connection: Connection) -> int:
@@ -170,12 +176,12 @@ def forget(connection: Connection, upto: int) -> int:
 
 def cursor(connection: Connection, name: str) -> int:
     """How far a reader of the journal has come, 0 at first."""
-    found = connection.execute(select(cursors.c.pos).where(cursors.c.name == name)).scalar()
+    found = connection.execute(_CURSOR, {"reader": name}).scalar()
     return int(found or 0)
 
 
 def move_cursor(connection: Connection, name: str, pos: int) -> None:
     """Remember how far a reader has come."""
-    moved = connection.execute(cursors.update().where(cursors.c.name == name).values(pos=pos))
+    moved = connection.execute(_MOVE, {"reader": name, "upto": pos})
     if moved.rowcount == 0:
         connection.execute(insert(cursors), {"name": name, "pos": pos})

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -123,6 +124,7 @@ class Pipeline:
         if self._torn:  # a failed commit could not be undone while the database was away
             self.restore()
         self._now = now = max(self._now, self.clock.now())
+        self.step.slack_ms = self.clock.slack_ms
         row = Row(
             ticks=self.states.due_ticks(now, self.listening_since), commands=inputs.commands, readings=inputs.readings,
             scores=inputs.scores, listening_since=self.listening_since, gone=inputs.gone,
@@ -187,14 +189,12 @@ class Pipeline:
         if set(fates) <= _ORDINARY:
             return
         if Fate.DUPLICATE in fates:
-            kept = [index for index, fate in enumerate(fates) if fate != Fate.DUPLICATE]
-            row.readings = [row.readings[index] for index in kept]
-            fates = [fates[index] for index in kept]
-        row.unstepped = [
-            index for index, fate in enumerate(fates) if fate not in {Fate.STEPPED, Fate.PENDING}
-        ]
-        row.late = [index for index, fate in enumerate(fates) if fate == Fate.LATE]
-        row.pending = [index for index, fate in enumerate(fates) if fate == Fate.PENDING]
+            keeps = [fate != Fate.DUPLICATE for fate in fates]
+            row.readings, fates = list(compress(row.readings, keeps)), list(compress(fates, keeps))
+        unusual = [(index, fate) for index, fate in enumerate(fates) if fate != Fate.STEPPED]
+        row.unstepped = [index for index, fate in unusual if fate != Fate.PENDING]
+        row.late = [index for index, fate in unusual if fate == Fate.LATE]
+        row.pending = [index for index, fate in unusual if fate == Fate.PENDING]
 
     def _write(
         self, connection: Connection, row: Row, inputs: Inputs, events: list[Event], now: int,

@@ -25,7 +25,7 @@ from pantau.event import Command
 from pantau.faultpoint import Point, reached
 from pantau.reading import MAIN, Reading
 
-__all__ = ["FastLane", "Threads", "follow", "slow_loop", "wait_until_ready"]
+__all__ = ["FastLane", "Threads", "follow", "give_a_head_start", "slow_loop"]
 
 _log = structlog.get_logger("pantau.service")
 
@@ -40,8 +40,10 @@ _COMMANDS_EVERY_S = 0.1
 _SLOW_SAVE_EVERY_S = 5.0
 _SLOW_SAVE_REST = 10
 _RETRY_S = (0.5, 1.0, 2.0, 5.0)
-_HEAD_START_S, _LOOK_S = 10.0, 0.02
-"""Followers that read much at the start let the fast lane listen first, if the broker is there at all."""
+_READY_S, _CAUGHT_UP_S, _LOOK_S = 10.0, 2.0, 0.02
+"""Followers that read much at the start let the fast lane go first: to listen, if the broker is there at all, and to
+take what waited there, if it comes to an end.
+"""
 
 
 @dataclass
@@ -137,6 +139,7 @@ class FastLane:
                 self._ask(ask.topic, ask.payload)
             if self.receiver.stats.waiting == 0 and not self.full:
                 self.heard_until = began
+                self.health.caught_up = self.health.ready
 
     def _take(self) -> list[Message]:
         """The next messages; none while the journal is full."""
@@ -273,10 +276,16 @@ def slow_loop(follower: SlowFollower, lane: FastLane, stop: threading.Event) -> 
             stop.wait(_SLOW_IDLE_S)
 
 
-def wait_until_ready(health: Health, stop: threading.Event) -> None:
-    """Let the fast lane have the processor until it listens, for ten seconds at most."""
-    until = time.monotonic() + _HEAD_START_S
-    while not (health.ready or stop.is_set()) and time.monotonic() < until:
+def give_a_head_start(health: Health, stop: threading.Event) -> None:
+    """Let the fast lane have the processor until it listens and has taken what waited for us."""
+    _wait_for(lambda: health.ready, _READY_S, stop)
+    if health.ready:
+        _wait_for(lambda: health.caught_up, _CAUGHT_UP_S, stop)
+
+
+def _wait_for(there: Callable[[], bool], at_most_s: float, stop: threading.Event) -> None:
+    until = time.monotonic() + at_most_s
+    while not (there() or stop.is_set()) and time.monotonic() < until:
         stop.wait(_LOOK_S)
 
 

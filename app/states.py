@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from alerts.store import alerts as alert_store
 from app import journal
-from app.state import NOTHING, GroupState, SensorState, dump, load
+from app.state import NOTHING, GroupState, SensorState, dump, is_calm, load
 from app.step import Context, Fate, Step
 from app.sweep import Sweep
 from ingest.store.tables import snapshots
@@ -42,13 +42,18 @@ class _Home(msgspec.Struct, gc=False):
 
 
 class States:
-    """Group states by key; after ``restore`` they are what the last commit left."""
+    """Group states by key; after ``restore`` they are what the last commit left.
+
+    A snapshot of a calm group is kept as it was read until an input of the group comes: a restart need not wait for a
+    hundred thousand of them to be taken apart.
+    """
 
     def __init__(self, step: Step, detectors: Mapping[str, Detector]) -> None:
         self.sweep: Sweep[bool] = Sweep(_SNAPSHOTS_EVERY_S)
         self._step = step
         self._detectors = detectors
         self._states: dict[str, GroupState] = {}
+        self._asleep: dict[str, bytes] = {}
         self._homes: dict[str, _Home] = {}
         self._touched: set[str] = set()
         self._timers: list[tuple[int, str]] = []
@@ -57,14 +62,29 @@ class States:
     def of(self, group: str) -> GroupState:
         """State of a group, made when first needed; it counts as changed."""
         self._touched.add(group)
-        state = self._states.get(group)
+        state = self._states.get(group) or self._wake(group)
         if state is None:
             state = self._states[group] = GroupState()
         return state
 
     def peek(self, group: str) -> GroupState | None:
         """State of a group for reading only."""
-        return self._states.get(group)
+        return self._states.get(group) or self._wake(group)
+
+    def _wake(self, group: str) -> GroupState | None:
+        """Take a snapshot apart; None when there is none, or none that can be read."""
+        body = self._asleep.pop(group, None)
+        return None if body is None else self._load(group, body)
+
+    def _load(self, group: str, body: bytes) -> GroupState | None:
+        state = load(body, self._detectors, self._step.city)
+        if state is None:
+            _log.warning(
+                "snapshot_unreadable", group=group, consequence="this group starts afresh, warming up"
+            )
+            return None
+        self._states[group] = state
+        return state
 
     def note_timers(self) -> None:
         """After a batch: when the groups it touched want to be woken."""
@@ -118,23 +138,15 @@ class States:
     def restore(self, connection: Connection) -> int:
         """Read the snapshots and step the journal's tail again, its events discarded; returns the newest ``now``."""
         self._states.clear()
+        self._asleep.clear()
         self._homes.clear()
         self.sweep.clear()
         self._touched.clear()
         self._timers.clear()
         self._awaited.clear()
-        covered: dict[str, int] = {}
-        query = select(snapshots.c.key, snapshots.c.pos, snapshots.c.body)
-        for key, at, body in connection.execution_options(yield_per=1_000).execute(query):
-            state = load(body, self._detectors, self._step.city)
-            if state is None:
-                _log.warning(
-                    "snapshot_unreadable", group=key, consequence="this group starts afresh, warming up"
-                )
-                continue
-            self._states[key], covered[key] = state, at
-        reached(Point.SNAPSHOTS_READ)
         pos, latest = journal.cursor(connection, "snapshot"), 0
+        covered = self._read_snapshots(connection, pos)
+        reached(Point.SNAPSHOTS_READ)
         for at, latest, row in journal.tail(connection, pos):
             self.step(self._uncovered(row, at, covered), latest, [])
         self._adopt(alert_store.open_alerts(connection))
@@ -142,6 +154,20 @@ class States:
         self._touched.update(self._states)
         self.note_timers()
         return latest
+
+    def _read_snapshots(self, connection: Connection, pos: int) -> dict[str, int]:
+        """Take over all snapshots; returns the positions of those that are ahead of ``pos``."""
+        covered: dict[str, int] = {}
+        query = select(snapshots.c.key, snapshots.c.pos, snapshots.c.body)
+        for rows in connection.execute(query, execution_options={"yield_per": 1_000}).partitions():
+            for key, at, body in rows:
+                if is_calm(body):
+                    self._asleep[key] = body
+                elif self._load(key, body) is None:
+                    continue
+                if at > pos:
+                    covered[key] = at
+        return covered
 
     def _uncovered(self, row: journal.Row, pos: int, covered: Mapping[str, int]) -> journal.Row:
         """The inputs of a batch that came after the snapshots of their groups, which are not all of one instant."""

@@ -47,6 +47,7 @@ class Context(msgspec.Struct, gc=False):
 
     ``quiet_rise`` is the least of those of its fast detectors, 0 when one of them has none: it is always asked.
     ``calm`` has the fast detectors whose fresh state is quiet, with their ``quiet_rise``: they need no state before it.
+    ``calmers`` are all of the fast lane that are ``Calm``, by name.
     """
 
     station: Station
@@ -56,6 +57,7 @@ class Context(msgspec.Struct, gc=False):
     fast: tuple[Detector, ...]
     quiet_rise: float = inf
     calm: Mapping[str, float] = {}
+    calmers: Mapping[str, Calm] = {}
     ladder: Ladder | None = None
     ladder_source: str = ""
     edge: float = inf
@@ -70,17 +72,22 @@ class Step:
         city: its stations and ladders.
         detectors: all of them, by name; the fast ones run here, the slow ones' scores come back as inputs.
         slack_ms: of the clock: a reading is late only when it is older than its stale limit by more than this.
+
+    Attributes:
+        slack_ms: as given, until whoever has the clock says otherwise: an exercise may go on at another speed.
     """
 
     def __init__(self, city: City, detectors: Mapping[str, Detector], slack_ms: int = 0) -> None:
-        self._slack_ms = slack_ms
+        self.slack_ms = slack_ms
         self.city = city
         self.detectors = detectors
         self.broken: Counter[str] = Counter()
         self._fast = [detector for detector in detectors.values() if detector.lane == "fast"]
         self._contexts: dict[str, Context] = {}
         self._limits: dict[Limits, Limits] = {}
-        self._fast_of: dict[str, tuple[Detector, ...]] = {}
+        self._fast_of: dict[str, tuple[tuple[Detector, ...], float]] = {}
+        # Asked once: to ask an object for a protocol costs more than to judge a reading.
+        self._calmers: dict[str, Calm] = {one.name: one for one in self._fast if isinstance(one, Calm)}
         self._calm: dict[tuple[str, ...], Mapping[str, float]] = {}
 
     def group_of(self, scope: str) -> str:
@@ -161,7 +168,7 @@ class Step:
             if key.cause == FORECAST and station is not None:
                 why |= forecast_why(score, before, rung.severity, self.ladder(score.station, score.at))
                 late = score.outlook is not None and is_stale(
-                    score.at, now - self._slack_ms, station.cadence_ms
+                    score.at, now - self.slack_ms, station.cadence_ms
                 )
             occasion = Occasion(
                 at=score.at, now=now, sensor=score.sensor, value=score.value, why=why, late=late,
@@ -278,7 +285,7 @@ class Step:
                 key = self._key(detector, reading.station, "")
                 self.settle(state, key, self._occasion(state, context, reading, now, why), events)
         sensor.quiet = _is_quiet(sensor, context)
-        if state.alerts and not is_stale(at, now - self._slack_ms, context.station.cadence_ms):
+        if state.alerts and not is_stale(at, now - self.slack_ms, context.station.cadence_ms):
             self._retell(state, sensor, reading, now, events)
 
     def _fast_score(
@@ -325,7 +332,7 @@ class Step:
         cadence = context.station.cadence_ms
         return Occasion(
             at=reading.observed_at, now=now, sensor=reading.sensor, value=reading.value, why=why,
-            late=is_stale(reading.observed_at, now - self._slack_ms, cadence),
+            late=is_stale(reading.observed_at, now - self.slack_ms, cadence),
             by=reading.source.partition(":")[2], out_of_service=reading.station in state.out_of_service,
             remind_at=reading.observed_at + round(cadence * _REMIND_CADENCES),
         )  # fmt: skip
@@ -341,19 +348,21 @@ class Step:
         if context is None:
             station = self.city.stations[station_id]
             kind = self.city.kinds[station.kind]
-            fast = self._fast_of.get(kind.name)
-            if fast is None:
-                fast = self._fast_of[kind.name] = tuple(
-                    detector for detector in self._fast if not detector.kinds or kind.name in detector.kinds
-                )
-            rises = [detector.quiet_rise if isinstance(detector, Calm) else 0.0 for detector in fast]
-            limits, calm = Limits.of(station, kind), _calm_at_first(fast, station, kind)
+            fast, quiet_rise = self._fast_of.get(kind.name) or self._meet(kind)
+            limits, calm = Limits.of(station, kind), _calm_at_first(fast, self._calmers, station, kind)
             context = self._contexts[station.id] = Context(
                 station, kind, self._limits.setdefault(limits, limits),
-                AlertKey(station.id, station.hazard, LEVEL, station.id), fast, min(rises, default=inf),
-                self._calm.setdefault(tuple(calm), calm),
+                AlertKey(station.id, station.hazard, LEVEL, station.id), fast, quiet_rise,
+                self._calm.setdefault(tuple(calm), calm), self._calmers,
             )  # fmt: skip
         return context
+
+    def _meet(self, kind: Kind) -> tuple[tuple[Detector, ...], float]:
+        """The fast detectors of a kind, and the least of their ``quiet_rise``."""
+        fast = tuple(one for one in self._fast if not one.kinds or kind.name in one.kinds)
+        rises = [self._calmers[one.name].quiet_rise if one.name in self._calmers else 0.0 for one in fast]
+        self._fast_of[kind.name] = found = (fast, min(rises, default=inf))
+        return found
 
     def _find_ladder(self, context: Context, at: int) -> None:
         """Cache the ladder in force at ``at`` with the span over which that answer holds."""
@@ -374,13 +383,16 @@ class Step:
                 context.ladder_to = min(context.ladder_to, dated.valid_from)
 
 
-def _calm_at_first(fast: Iterable[Detector], station: Station, kind: Kind) -> dict[str, float]:
+def _calm_at_first(
+    fast: Iterable[Detector], calmers: Mapping[str, Calm], station: Station, kind: Kind
+) -> dict[str, float]:
     """Of detectors whose fresh state is quiet the rise; one that raises is asked each time, where it is counted."""
     rises = {}
     for detector in fast:
         with suppress(Exception):
-            if isinstance(detector, Calm) and detector.is_quiet(detector.start(station, kind)):
-                rises[detector.name] = detector.quiet_rise
+            calm = calmers.get(detector.name)
+            if calm is not None and calm.is_quiet(detector.start(station, kind)):
+                rises[detector.name] = calm.quiet_rise
     return rises
 
 
@@ -403,7 +415,7 @@ def _is_quiet(sensor: SensorState, context: Context) -> bool:
     fast = sensor.fast
     try:
         return all(
-            isinstance(detector, Calm) and detector.is_quiet(fast[detector.name])
+            detector.name in context.calmers and context.calmers[detector.name].is_quiet(fast[detector.name])
             if detector.name in fast
             else detector.name in context.calm
             for detector in context.fast

@@ -3,8 +3,10 @@
 import gc
 import os
 import socket
+import time
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from typing import IO
 
 import structlog
@@ -21,10 +23,11 @@ from app.database import exchange_note, file_of, migrate, open_engine
 from app.followers import Forwarder, SlowFollower
 from app.health import PEER, Health
 from app.housekeeper import Housekeeper
+from app.late import LateStore
 from app.pipeline import Pipeline
 from app.public import PublicTopics
 from app.sequences import SequenceFollower
-from app.service import FastLane, Threads, follow, slow_loop, wait_until_ready
+from app.service import FastLane, Threads, follow, give_a_head_start, slow_loop
 from app.settings import Settings
 from app.sole import bound, locked
 from ingest.decode import all_formats
@@ -45,6 +48,8 @@ __all__ = ["PARTS", "Service", "load_city", "load_detectors", "open_store"]
 
 _log = structlog.get_logger("pantau.wiring")
 
+_SERVER_S, _LOOK_S = 2.0, 0.005
+"""The HTTP server begins before the lanes do, if it does so soon."""
 _STORE_PATIENCE_S = 1.0
 """Readings may reach the store so much later: it takes thousands at once for the price of a few."""
 PARTS = ("ingest", "alerts", "status")
@@ -99,14 +104,16 @@ class Service:
         """
         self._take_what_is_ours()
         migrate(self.engine)
-        if "ingest" in self.parts:
-            self._start_ingest()
-        else:
-            self.health.ready = True
+        lanes = self._restored() if "ingest" in self.parts else None
         if "alerts" in self.parts:
             self._start_alerts()
         if "status" in self.parts:
             self._start_status()
+        # The lanes come last: they want the processor, and whoever asks for /readyz should not wait for them.
+        if lanes is not None:
+            lanes()
+        else:
+            self.health.ready = self.health.caught_up = True
         _calm_the_collector()
 
     def stop(self) -> None:
@@ -131,8 +138,8 @@ class Service:
         if "status" in self.parts:
             self._sockets = bound(*self.settings.http)
 
-    def _start_ingest(self) -> None:
-        stop = self.threads.stop
+    def _restored(self) -> Callable[[], None]:
+        """The pipeline as the last commit left it; returns what lets its lanes run."""
         detectors = load_detectors(self.settings)
         books = Books(self.city, exercise=self.clock.exercise)
         pipeline = Pipeline(self.engine, self.city, detectors, books, self.clock)
@@ -143,12 +150,16 @@ class Service:
         self.health.resume(
             alert.key.cause for alert in system.alerts.values() if alert.is_open
         ) if system else None
+        return partial(self._start_lanes, pipeline, detectors)
+
+    def _start_lanes(self, pipeline: Pipeline, detectors: Mapping[str, Detector]) -> None:
+        stop = self.threads.stop
         slow_errors: Counter[str] = Counter()
         sequences = SequenceFollower()
 
         def slow() -> None:
-            wait_until_ready(self.health, stop)
-            slow_lane = SlowLane(self.city, detectors, self.clock.slack_ms, errors=slow_errors)
+            give_a_head_start(self.health, stop)
+            slow_lane = SlowLane(self.city, detectors, lambda: self.clock.slack_ms, errors=slow_errors)
             slow_loop(SlowFollower(self.engine, slow_lane, sequences, pipeline.recent), lane, stop)
 
         filters = pipeline.decoder.filters
@@ -160,9 +171,14 @@ class Service:
         self._receiver.start()
         forwarder = Forwarder(self.engine, self.store, pipeline.recent, _STORE_PATIENCE_S)
         name = "influxdb" if self.settings.influx else "store"
+
+        def forward() -> None:
+            give_a_head_start(self.health, stop)
+            follow(name, forwarder.turn, self.health, stop)
+
         self.threads.start("fast-lane", lane.run)
         self.threads.start("slow-lane", slow)
-        self.threads.start("forwarder", lambda: follow(name, forwarder.turn, self.health, stop))
+        self.threads.start("forwarder", forward)
         keeper = Housekeeper(lane, slow_errors, sequences, self.health)
         self.threads.start("housekeeper", lambda: keeper.loop(stop))
 
@@ -179,7 +195,7 @@ class Service:
         self.threads.start("sender", lambda: sender.loop(stop))
 
         def publish() -> None:
-            wait_until_ready(self.health, stop)
+            give_a_head_start(self.health, stop)
             follow("mqtt-out", public.turn, self.health, stop)
 
         self.threads.start("public-topics", publish)
@@ -205,6 +221,9 @@ class Service:
         )
         self._server = server = uvicorn.Server(config)
         self.threads.start("http", lambda: server.run(self._sockets))
+        until = time.monotonic() + _SERVER_S
+        while not (server.started or self.threads.stop.is_set()) and time.monotonic() < until:
+            time.sleep(_LOOK_S)
 
 
 def _calm_the_collector() -> None:
@@ -219,9 +238,13 @@ def _calm_the_collector() -> None:
 
 def open_store(settings: Settings, engine: Engine, city: City) -> ReadingStore:
     """History as the settings choose it: InfluxDB, else the database itself."""
-    if settings.influx is None:
-        return EmbeddedStore(engine)
-    from ingest.store.influx import InfluxStore
-
     influx = settings.influx
-    return InfluxStore(influx.url, influx.token, influx.org, influx.bucket, city.id)
+    if influx is None:
+        return EmbeddedStore(engine)
+
+    def opened() -> ReadingStore:
+        from ingest.store.influx import InfluxStore
+
+        return InfluxStore(influx.url, influx.token, influx.org, influx.bucket, city.id)
+
+    return LateStore(opened)

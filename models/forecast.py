@@ -2,19 +2,22 @@
 
 What is predicted is the change since now, never the level, so that nothing depends on a gauge's zero. ``fit`` of
 ``models.forecast_fit`` makes a ``Forecast``; it is plain numbers, kept as JSON. ``predict`` answers for one instant
-and ``predict_all`` for many; both go the same way, so that the service does what was evaluated.
+and ``predict_all`` for many; both take the same steps, so that the service does what was evaluated.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
+from math import isnan
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from models.forecast_core import Answer, Core
-from models.forecast_features import Gauge, Rows, levels_of, rows
+from models.forecast_core import LOW_HIGH, Answer, Core
+from models.forecast_features import Gauge, Rows, rows
+from models.forecast_live import Speaker
 from models.forecast_repair import Bools, Floats, Ints, Levels
-from models.forecast_row import calm_row
+from models.forecast_row import Row, Sight, row_of
 from models.recent import Recent
 from pantau.errors import ConfigError
 
@@ -22,7 +25,7 @@ __all__ = ["FORMAT", "Batch", "Decision", "Forecast", "Prediction", "Step"]
 
 FORMAT = 1
 """Raised when an older file can no longer be read."""
-LOW, HIGH = 0.05, 0.95
+_EMPTY = Recent()
 
 
 class Step(msgspec.Struct, array_like=True, frozen=True):
@@ -121,7 +124,7 @@ class Batch(NamedTuple):
     missing: Bools
 
 
-class Forecast(msgspec.Struct, frozen=True, kw_only=True):
+class Forecast(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A fitted model for one gauge.
 
     Attributes:
@@ -180,29 +183,22 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
             upstream: of the gauges upstream, by the names in ``self.upstream``; one may be missing.
             at: instant of issue, ms; readings after it must not be in there.
         """
-        instants, empty = np.array([at], dtype=np.int64), Recent()
-        heard = [own, *(upstream.get(name, empty) for name in self.upstream)]
-        pairs = list(zip(self.gauges, heard, strict=True))
-        made = calm_row(at, pairs)
-        if made is not None:
-            batch = self.of_rows(instants, made)
-        else:
-            batch = self.predict_all(instants, [levels_of(recent, gauge.jump) for gauge, recent in pairs])
-        if np.isnan(batch.now[0]):
-            return Prediction(at, float("nan"), False, (), "no usable reading of the gauge itself")  # noqa: FBT003 - positional struct
+        sights, speakers = self._live
+        empty = _EMPTY
+        pairs = [
+            (sight, upstream.get(name, empty)) for sight, name in zip(sights[1:], self.upstream, strict=True)
+        ]
+        made = row_of(at, (sights[0], own), pairs)
+        now = made.now
+        if isnan(now):
+            return Prediction(at, now, False, (), "no usable reading of the gauge itself")  # noqa: FBT003 - positional struct
+        said = speakers[any(made.missing)].say(made.x, now, self.limits)
         steps = tuple(
-            Step(
-                at + lead,
-                lead,
-                float(batch.low[0, i]),
-                float(batch.middle[0, i]),
-                float(batch.high[0, i]),
-                tuple(batch.reach[0, i].tolist()),
-                tuple(batch.within[0, i].tolist()),
-            )
-            for i, lead in enumerate(self.leads_ms)
+            Step(at + lead, lead, now + low, now + middle, now + high, reach, within)
+            for lead, low, middle, high, reach, within in zip(self.leads_ms, *said, strict=True)
         )
-        return Prediction(at, float(batch.now[0]), bool(batch.rising[0]), steps, self._why(batch))
+        rising = now + max(said.middle) - now > self.rise
+        return Prediction(at, now, rising, steps, self._why(made))
 
     def predict_all(self, at: Ints, series: Sequence[Levels]) -> Batch:
         """Forecasts issued at many instants, each from what could be known then.
@@ -234,8 +230,8 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
         lone = made.missing.any(axis=1)
         for core, which in zip(self.cores, (~lone, lone), strict=True):
             if which.any():
-                low[which] = np.minimum(core.edge(answer.scale[which], LOW), 0.0)
-                high[which] = np.maximum(core.edge(answer.scale[which], HIGH), 0.0)
+                low[which] = np.minimum(core.edge(answer.scale[which], LOW_HIGH[0]), 0.0)
+                high[which] = np.maximum(core.edge(answer.scale[which], LOW_HIGH[1]), 0.0)
                 chance[which] = core.exceedance(off[which])
         reach = chance[:, :leads]
         within = np.maximum.accumulate(np.maximum(chance[:, leads:], reach), axis=1)
@@ -245,12 +241,21 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
         bands = (low + course, course, high + course)
         return Batch(at, made.now, *bands, reach, within, rising, made.held, made.missing)
 
-    def _why(self, batch: Batch) -> str:
+    @cached_property
+    def _live(self) -> tuple[list[Sight], tuple[Speaker, Speaker]]:
+        """Gauges and cores as ``predict`` wants them."""
+        whole, lone = self.cores
+        speaker = Speaker(whole)
+        return [Sight(gauge) for gauge in self.gauges], (speaker, speaker if lone is whole else Speaker(lone))
+
+    def _why(self, made: Row) -> str:
+        if not (made.held or True in made.missing):
+            return ""
         reasons = [
             f"no usable reading of {name}"
-            for name, gone in zip(self.upstream, batch.missing[0], strict=True)
+            for name, gone in zip(self.upstream, made.missing, strict=True)
             if gone
         ]
-        if batch.held[0]:
+        if made.held:
             reasons.append("the newest reading is a jump that waits for the next")
         return "; ".join(reasons)

@@ -89,8 +89,12 @@ class Conformal(msgspec.Struct, array_like=True):
 
     def remember(self, at: int, rising: bool, low: list[float], high: list[float]) -> None:  # noqa: FBT001 - positional data
         """``issue`` from plain numbers."""
-        if low and not (self.open and at - self.open[-1].at < _APART_MS):
+        if low and self.is_owed(at):
             self.open.append(Issued(at, bool(rising), 0, low, high))
+
+    def is_owed(self, at: int) -> bool:
+        """Whether an hour has passed since one was remembered."""
+        return not self.open or at - self.open[-1].at >= _APART_MS
 
     def observe(self, at: int, value: float, slack_ms: int) -> None:
         """Compare open forecasts with an accepted reading, and move the corrections.

@@ -16,14 +16,16 @@ import numpy as np
 from models.forecast_repair import Floats
 from models.forecast_trees import Forest, Grove
 
-__all__ = ["LEVELS", "Answer", "Core", "Linear"]
+__all__ = ["FLOODY", "LEAST_TRUSTED", "LEVELS", "LOW_HIGH", "WIDEST", "Answer", "Core", "Linear"]
 
 LEVELS = tuple(round(0.005 * step, 3) for step in (1, 2, 4, *range(10, 191, 5), 196, 198, 199))
 """Probabilities at which a distribution of errors is kept."""
 _EDGES = np.array((0.0, *LEVELS, 1.0))
 _CHUNK = 2_000
-_WIDEST = 2.0
-_FLOODY, _LEAST_TRUSTED = 0.5, 1.2
+LOW_HIGH = (0.05, 0.95)
+"""Probabilities that the level stays below the band's edges."""
+WIDEST = 2.0
+FLOODY, LEAST_TRUSTED = 0.5, 1.2
 """A feature may be so many times as large as ever in training before the models are believed less: half the height of
 the highest level in standard deviations. One that has seen floods (5 to 11 of them) may go far; one that had only seen
 two quiet weeks (1.8) was four times as far off as "it stays" in a flood without this (docs/models.md, "Forecasts")."""
@@ -107,6 +109,18 @@ class Core(msgspec.Struct, frozen=True, dict=True):
             np.array(self.largest), np.array(self.floor), np.array(self.typical),
         )  # fmt: skip
 
+    @property
+    def band_rows(self) -> list[list[float]]:
+        """``band`` by lead."""
+        found: list[list[float]] = self._band.tolist()
+        return found
+
+    @property
+    def chance_rows(self) -> list[list[float]]:
+        """``chance`` by output, each ascending."""
+        found: list[list[float]] = self._chance.tolist()
+        return found
+
     @cached_property
     def _band(self) -> Floats:
         return np.array(self.band).reshape(-1, len(LEVELS))
@@ -124,7 +138,7 @@ class Core(msgspec.Struct, frozen=True, dict=True):
         """The answers of its parts as one."""
         weights, states, tops, units, largest, floor, typical = self._arrays
         strange = np.maximum((np.abs(x) / largest).max(axis=1), 1e-9)[:, None]
-        trusted = max(_FLOODY * self.tops[0] / self.units[0], _LEAST_TRUSTED)
+        trusted = max(FLOODY * self.tops[0] / self.units[0], LEAST_TRUSTED)
         trust = np.minimum(1.0, trusted / strange) ** 2
         linear, mean = linear * trust, mean * trust
         state = np.searchsorted(states, np.abs(linear).max(axis=1), side="right")
@@ -133,7 +147,7 @@ class Core(msgspec.Struct, frozen=True, dict=True):
         share = np.maximum(weights[state], beyond)
         middle = share * linear + (1 - share) * remembered[0]
         scale = np.maximum(remembered[1] + beyond * np.abs(linear - remembered[0]), floor)
-        wider = np.minimum(1.0 / trust, _WIDEST)
+        wider = np.minimum(1.0 / trust, WIDEST)
         scale = scale * wider
         spread = 0.5 * (np.concatenate([scale, scale], axis=1) + typical * wider)
         return Answer(middle, scale, mean, spread)

@@ -1,8 +1,8 @@
 """Features of a forecast: levels of a gauge and of those upstream in, one row of numbers for each instant of issue out.
 
-Training makes all rows at once, the service one row as a reading comes; both call the same function, so a model sees
-live what it has learnt. Lags are looked up by time, not by count: hourly and ten-minute gauges, gaps and irregular
-times all give a row. A value counts as an error only from the reading on that showed it.
+Training makes all rows at once; the service makes one as a reading comes (``models.forecast_row``), by the same
+operations, so a model sees live what it has learnt. Lags are looked up by time, not by count: hourly and ten-minute
+gauges, gaps and irregular times all give a row. A value counts as an error only from the reading on that showed it.
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,10 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from models.forecast_repair import Bools, Floats, Ints, Levels, levels
-from models.recent import Recent
+from models.forecast_repair import QUICK_MS, Bools, Floats, Ints, Levels
 from models.tide import Tide, fit_tide
 
-__all__ = ["HOUR_MS", "LAGS_MS", "SPANS", "Gauge", "Rows", "gauge_of", "levels_of", "rows", "tide_block"]
+__all__ = ["HOUR_MS", "LAGS_MS", "SPANS", "Gauge", "Rows", "gauge_of", "rows", "tide_block"]
 
 HOUR_MS = 3_600_000
 LAGS_MS = (*range(0, 12 * HOUR_MS + 1, HOUR_MS), 15 * HOUR_MS, 18 * HOUR_MS)
@@ -121,11 +120,6 @@ def _hold(series: Levels, jump: float, *, up: bool) -> float:
     return most
 
 
-def levels_of(recent: Recent, jump: float) -> Levels:
-    """A live gauge's last day."""
-    return levels(np.array(recent.times, dtype=np.int64), np.array(recent.values, dtype=np.float64), jump)
-
-
 def rows(
     at: Ints,
     own: tuple[Gauge, Levels],
@@ -187,7 +181,7 @@ def _held_back(newest: Ints, gauge: Gauge, series: Levels) -> tuple[Bools, Float
         series.level[before],
     )
     step = series.level[newest] - base
-    quick = series.times[newest] - series.times[before] <= 5_400_000
+    quick = series.times[newest] - series.times[before] <= QUICK_MS
     held: Bools = (newest > 0) & quick & ((step >= gauge.hold_rise) | (-step >= gauge.hold_fall))
     return held, base
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-__all__ = ["JUMP_CM", "Bools", "Floats", "Ints", "Levels", "errors", "levels"]
+__all__ = ["JUMP_CM", "QUICK_MS", "RETURN", "Bools", "Floats", "Ints", "Levels", "errors", "levels"]
 
 Floats: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 Bools: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
@@ -20,8 +20,9 @@ Ints: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 
 JUMP_CM = 60.0
 """A smaller jump is never called an error (issue: "jump more than 60 cm and return within two")."""
-_RETURN = 0.25
-_SLOW_MS = 5_400_000
+RETURN = 0.25
+"""Back to so much of the jump, it was an error."""
+QUICK_MS = 5_400_000
 """After a longer silence a jump is not a jump: the water had its time."""
 
 
@@ -70,14 +71,14 @@ def errors(times: Ints, values: Floats, jump: float = JUMP_CM) -> tuple[Ints, Fl
     jumps = step > jump
     if not jumps.any():  # nearly always, and the service asks at every reading
         return after, instead
-    jumps &= np.diff(times)[:-1] <= _SLOW_MS
+    jumps &= np.diff(times)[:-1] <= QUICK_MS
     off_one = np.abs(values[2:] - before)
-    one = jumps & (off_one <= _RETURN * step)
+    one = jumps & (off_one <= RETURN * step)
     after[1:-1][one] = 1
     if count < 4:
         return after, instead
     off_two = np.abs(values[3:] - before[:-1])
-    two = jumps[:-1] & ~one[:-1] & (off_one[:-1] > jump) & (off_two <= _RETURN * step[:-1])
+    two = jumps[:-1] & ~one[:-1] & (off_one[:-1] > jump) & (off_two <= RETURN * step[:-1])
     first = np.flatnonzero(two) + 1
     first = first[after[first + 1] == 0]
     after[first] = 2

@@ -11,7 +11,7 @@ import numpy as np
 
 from models.forecast_repair import Floats, Ints
 
-__all__ = ["Forest", "Grove"]
+__all__ = ["Forest", "Grove", "Walk"]
 
 
 class Forest(msgspec.Struct, frozen=True):
@@ -52,8 +52,6 @@ class Grove:
     def leaves(self, x: Floats) -> Ints:
         """(n, trees) row of ``tables`` that each tree sorts each row of features into."""
         exact = x.astype(np.float32)  # as scikit-learn saw them when it chose the thresholds
-        if len(x) == 1:
-            return np.array([self._leaves_of_one(exact[0].tolist())], dtype=np.int64)
         row = np.arange(len(x))[:, None]
         node = np.broadcast_to(self._roots, (len(x), len(self._roots))).copy()
         for _ in range(self._depth):
@@ -64,25 +62,45 @@ class Grove:
         found: Ints = self._left[node]
         return found
 
-    def _leaves_of_one(self, row: list[float]) -> list[int]:
-        """The same for one row, which the service has: so few steps are quicker without arrays."""
-        forest, found = self._forest, []
-        features, thresholds, left, right = forest.feature, forest.threshold, forest.left, forest.right
-        for root in forest.roots:
-            node = root
-            while (feature := features[node]) >= 0:
-                node = left[node] if row[feature] <= thresholds[node] else right[node]
-            found.append(left[node])
-        return found
-
     def answer(self, x: Floats) -> tuple[Floats, Floats]:
         """(n, outputs) middles and spreads."""
         leaves = self.leaves(x)
-        if len(x) == 1:  # added up in the same order, in one call
-            mean = np.add.reduce(self._tables[leaves[0]], axis=0) / leaves.shape[1]
-            return mean[:1], mean[1:]
         total = np.zeros((len(x), *self._tables.shape[1:]))
         for tree in range(leaves.shape[1]):
             total += self._tables[leaves[:, tree]]
         total /= leaves.shape[1]
         return total[:, 0], total[:, 1]
+
+
+class Walk:
+    """A forest for one row at a time.
+
+    Every node of every tree is asked at once where the row would go on from it, which is two calls; then all trees take
+    their steps down together. Walking one tree after the other waits for the memory at each step.
+    """
+
+    def __init__(self, forest: Forest) -> None:
+        own = np.arange(len(forest.feature))
+        feature, left, right = (
+            np.array(part, dtype=np.intp) for part in (forest.feature, forest.left, forest.right)
+        )
+        is_leaf = feature < 0
+        self._roots = np.array(forest.roots, dtype=np.intp)
+        self._feature = np.where(is_leaf, 0, feature)
+        self._threshold = np.array(forest.threshold, dtype=np.float64)
+        self._left, self._right = np.where(is_leaf, own, left), np.where(is_leaf, own, right)
+        self._leaf = left
+        self._depth = forest.depth
+        self._tables = np.array(forest.tables, dtype=np.float64).reshape(-1, 2 * forest.outputs)
+        self._outputs = forest.outputs
+
+    def answer(self, x: Floats) -> tuple[list[float], list[float]]:
+        """Middles and spreads of one row of features, each as long as there are outputs."""
+        exact = x.astype(np.float32)  # as scikit-learn saw them when it chose the thresholds
+        onward = np.where(exact.take(self._feature) <= self._threshold, self._left, self._right)
+        node = self._roots
+        for _ in range(self._depth):
+            node = onward[node]
+        found = self._tables[self._leaf[node]]
+        total: list[float] = (np.add.reduce(found, axis=0) / len(node)).tolist()
+        return total[: self._outputs], total[self._outputs :]

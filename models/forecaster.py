@@ -16,7 +16,7 @@ from models.loaded import Loaded
 from models.margins import Margins, crossings
 from models.recent import Recent
 from models.trained_outlook import Cut, outlook_of
-from models.travel import Course, Knots, Reach, Route, course, leads, reaches, routes
+from models.travel import Course, Knots, Reach, Route, courses, leads, reaches, routes
 from pantau.city import City
 from pantau.kind import Kind
 from pantau.outlook import Outlook
@@ -35,6 +35,14 @@ TRAVEL = "travel_time"
 """``Outlook.model`` of the catalog's travel times; its ``version`` is the one of this module's rules."""
 _TRAVEL_VERSION = "1"
 
+STILL = 0.02
+"""A gauge that has moved by at most this part of the distance between its limits has not moved.
+
+Source:
+    docs/models.md, "Live forecasts": what is told later for it, and how far the outlook that is shown is off.
+"""
+_FOREVER_MS = 1 << 62
+
 Levels = Callable[[str], Recent | None]
 """Recent levels of a station's sensor main, None when it has not been heard."""
 
@@ -51,6 +59,12 @@ class Memory(msgspec.Struct):
     recent: Recent
     margins: Margins
     conformal: "Conformal | None" = None
+
+    def is_owed(self, at: int, leads_ms: Sequence[int]) -> bool:
+        """Whether the next outlook is one to learn from, so that bands learn the same however many are made between."""
+        if self.conformal is not None:
+            return self.conformal.is_owed(at)
+        return bool(leads_ms) and self.margins.is_owed(at, leads_ms[0])
 
 
 class Made(NamedTuple):
@@ -97,6 +111,11 @@ class Plan(NamedTuple):
     model: "Loaded[Forecast] | None" = None
     degraded: str = ""
 
+    @property
+    def sources(self) -> set[str]:
+        """Everybody upstream whose levels make its outlooks."""
+        return {route.upstream for route in self.ways} | set(self.model.model.upstream if self.model else ())
+
     def memory(self, recent: Recent, margins: Margins | None = None, conformal: bytes = b"") -> Memory:
         """What is remembered of the gauge, brought up to this plan: what does not fit it begins anew."""
         if margins is None or not margins.fits(len(self.leads)):
@@ -138,8 +157,7 @@ class Forecaster:
             self._plans[name] = Plan(
                 station, city.kinds[station.kind], ways, leads(ways), model, models.broken.get(name, "")
             )
-            wanted |= {route.upstream for route in ways}
-            wanted |= set(model.model.upstream) if model else set()
+            wanted |= self._plans[name].sources
         for name in sorted((wanted & water.keys()) - self._plans.keys()):
             self._plans[name] = Plan(water[name], city.kinds[water[name].kind])
 
@@ -172,7 +190,29 @@ class Forecaster:
         if knots is None or not own.values or value < own.values[-1]:
             return False
         above = self._above(plan, at, levels)
-        return any(value <= knots.level(max(reach.arriving(at, at), default=0.0)) for reach in above)
+        seen = [reach.seen(at, reach.route.travelled_ms) for reach in above]
+        return any(
+            value <= knots.level(max((there for there in found if there is not None), default=0.0))
+            for found in seen
+        )
+
+    def is_still(self, plan: Plan, own: Recent, since: int, at: int, levels: Levels) -> bool:
+        """Whether neither a gauge nor anybody upstream has moved, beyond what means nothing, since an instant."""
+        if not self._rests(plan.station.id, own, since, at):
+            return False
+        for name in plan.sources:
+            recent = levels(name)
+            if recent is not None and not self._rests(name, recent, since, at):
+                return False
+        return True
+
+    def _rests(self, station: str, recent: Recent, since: int, at: int) -> bool:
+        now, then = recent.at(at, _FOREVER_MS), recent.at(since, _FOREVER_MS)
+        ladder = self.city.ladder_at(station, at)
+        knots = None if ladder is None else Knots.of(ladder, recent, at)
+        if now is None or then is None or knots is None:
+            return now is None and then is None
+        return abs(now - then) <= STILL * knots.spacing
 
     def _above(self, plan: Plan, at: int, levels: Levels) -> list[Reach]:
         found = {route.upstream: levels(route.upstream) for route in plan.ways}
@@ -211,11 +251,11 @@ class Forecaster:
         if ladder is None or knots is None or not plan.leads:
             return None
         value, above = own.values[-1], self._above(plan, at, levels)
-        courses = [course(value, knots, above, at, lead) for lead in plan.leads]
-        steps = margins.widen(courses, knots.spacing)
-        margins.remember(at, courses, steps, plan.leads)
+        made = courses(value, knots, above, at, plan.leads)
+        steps = margins.widen(made, knots.spacing)
+        margins.remember(at, made, steps, plan.leads)
         found = crossings(value, at, steps, ladder.limits)
-        return Made(Outlook(at, TRAVEL, _TRAVEL_VERSION, value, steps, found), courses)
+        return Made(Outlook(at, TRAVEL, _TRAVEL_VERSION, value, steps, found), made)
 
 
 def _until(recent: Recent, at: int) -> Recent:

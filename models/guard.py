@@ -9,7 +9,7 @@ from models.detector import Detector
 from pantau.errors import PluginError
 from pantau.event import Score
 
-__all__ = ["checked"]
+__all__ = ["checked", "checked_one"]
 
 
 def checked(detector: Detector, answers: Sequence[Score | None], asked: int) -> list[Score | None]:
@@ -30,7 +30,16 @@ def checked(detector: Detector, answers: Sequence[Score | None], asked: int) -> 
     return [None if answer is None else _rounded(detector, answer) for answer in answers]
 
 
+def checked_one(detector: Detector, answers: Sequence[Score | None]) -> Score | None:
+    """``checked`` of the answer to one sample."""
+    if len(answers) != 1:
+        checked(detector, answers, 1)
+    answer = answers[0]
+    return None if answer is None else _rounded(detector, answer)
+
+
 def _rounded(detector: Detector, answer: Score) -> Score:
     if not (math.isfinite(answer.score) and 0.0 <= answer.score <= 1.0):
         raise PluginError(f"detector {detector.name!r}: score {answer.score!r}, expected 0..1")
-    return msgspec.structs.replace(answer, score=round(answer.score, 2))
+    rounded = round(answer.score, 2)
+    return answer if rounded == answer.score else msgspec.structs.replace(answer, score=rounded)

@@ -5,7 +5,7 @@ give the same scores, however they are cut into batches.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from sys import intern
@@ -13,7 +13,7 @@ from sys import intern
 import structlog
 
 from models.detector import NOTHING_SAID, Detector, DetectorState, Local, Misses, Sample
-from models.guard import checked
+from models.guard import checked, checked_one
 from models.memory import SELF, Part, Sensor
 from models.metrics import LEFT_OUT
 from models.role import MOST_STATIONS, Role
@@ -36,7 +36,8 @@ class SlowLane:
     Args:
         city: for stations and kinds.
         detectors: by name; those of the fast lane are left out.
-        slack_ms: how long a message may travel on the service's clock without its sensor being called silent.
+        slack: tells for each batch how long (ms) a message may travel on the service's clock without its sensor being
+            called silent: an exercise may go on at another speed.
         most: stations, the first of the city's list, that every detector follows; of the others only those that are
             ``everywhere``, which is silence.
         errors: where they are counted, if somebody looks on.
@@ -46,10 +47,10 @@ class SlowLane:
     """
 
     def __init__(
-        self, city: City, detectors: Mapping[str, Detector], slack_ms: int = 0, most: int = MOST_STATIONS,
-        errors: Counter[str] | None = None,
+        self, city: City, detectors: Mapping[str, Detector], slack: Callable[[], int] = lambda: 0,
+        most: int = MOST_STATIONS, errors: Counter[str] | None = None,
     ) -> None:  # fmt: skip
-        self._slack_ms = slack_ms
+        self._slack, self._slack_ms = slack, 0
         self._city = city
         self._detectors = {
             name: d.of(city) if isinstance(d, Local) else d
@@ -207,6 +208,7 @@ class SlowLane:
         """Let every detector that judges their kinds speak about samples."""
         told: list[Score] = []
         self._answers.clear()
+        self._slack_ms = self._slack()
         out = self._left_out
         for role in self._roles:
             kinds, everywhere = role.detector.kinds, role.everywhere or not out
@@ -231,7 +233,7 @@ class SlowLane:
             part = self._part(key, detector)
             said = self._answers.get((key, reading.observed_at), NOTHING_SAID) if role.last else NOTHING_SAID
             asked = Sample(reading, sample.track, sample.pending, part.state, role.peers, said)
-            (answer,) = checked(detector, detector.score((asked,)), 1)
+            answer = checked_one(detector, detector.score((asked,)))
             if role.timed:
                 self._wait(key, name, part, detector.due(part.state))
             if answer is not None:
@@ -282,7 +284,7 @@ class SlowLane:
             due = detector.due(part.state)
             if due is not None and due <= now:
                 answer = detector.tick(part.state, sensor.station, key[1], now, listening_since)
-                (answer,) = checked(detector, [answer], 1)
+                answer = checked_one(detector, [answer])
                 if answer is not None and part.speaks(detector, answer, sensor.hold_gap_ms):
                     told.append(answer)
                 due = detector.due(part.state)

@@ -9,8 +9,9 @@ Source:
 """
 
 import struct
-from collections.abc import Sequence
-from math import erf, sqrt
+from collections.abc import Mapping, Sequence
+from math import erf, inf, sqrt
+from types import MappingProxyType
 
 import msgspec
 
@@ -31,6 +32,8 @@ Source:
 _LEAST, _MOST = 0.02, 6.0
 _Z = 1.6449
 """Of the normal distribution at 95 %."""
+_FAR = 4.0
+"""Limits so many sides of the band away are never reached."""
 _NEAR_MS = 1_800_000
 """A reading tells what the level was at an instant so long before it, not longer."""
 _OPEN = 12
@@ -98,12 +101,16 @@ class Margins(msgspec.Struct, array_like=True):
         self, at: int, courses: Sequence[Course], steps: Sequence[OutlookStep], leads: Sequence[int]
     ) -> None:
         """Keep a forecast until its errors are known; one in each first lead is enough to learn from."""
-        if self.issues and at - self.issues[-1].at < leads[0]:
+        if not self.is_owed(at, leads[0]):
             return
         moving = sum(1 << index for index, course in enumerate(courses) if course.moving)
         band = [side for step in steps for side in (step.low, step.high)]
         self.issues.append(Issue(at, moving, _body(band)))
         del self.issues[:-_OPEN]
+
+    def is_owed(self, at: int, apart_ms: int) -> bool:
+        """Whether so much time has passed since a forecast was kept."""
+        return not self.issues or at - self.issues[-1].at >= apart_ms
 
     def learn(self, at: int, level: float, leads: Sequence[int]) -> None:
         """Compare what was forecast for the time since the reading before with the newest reading.
@@ -143,25 +150,46 @@ def _floats(body: bytes) -> list[float]:
 def beyond(step: OutlookStep, limit: float) -> float:
     """Probability that the level reaches a limit at one step: half a normal distribution on each side of the middle."""
     side = step.high - step.middle if limit >= step.middle else step.middle - step.low
-    if side <= 0.0 or limit - step.middle > 4 * side:
+    if side <= 0.0 or limit - step.middle > _FAR * side:
         return float(limit <= step.middle)
     return 0.5 - 0.5 * erf((limit - step.middle) * _Z / side / sqrt(2))
 
 
 def crossings(
-    value: float, issued_at: int, steps: Sequence[OutlookStep], limits: Sequence[float | None]
-) -> tuple[Crossing, ...]:
+    value: float, issued_at: int, steps: Sequence[OutlookStep], limits: Sequence[float | None],
+    known: Mapping[float, float] = MappingProxyType({}),
+) -> tuple[Crossing, ...]:  # fmt: skip
     """The limits above a value, each with the probability of reaching it and when the middle does.
 
     The probability is that of the likeliest step: the hours of one flood are no independent chances.
+
+    Args:
+        known: probabilities that a model gives to limits; for the others the band's count.
     """
     found = []
+    highest = max((step.middle for step in steps), default=-inf)
     for severity, limit in enumerate(limits, 1):
         if limit is None or limit <= value:
             continue
-        probability = max((beyond(step, limit) for step in steps), default=0.0)
-        found.append(Crossing(severity, limit, round(probability, 3), _when(value, issued_at, steps, limit)))
+        probability = known[limit] if limit in known else _likeliest(steps, limit)
+        expected_at = _when(value, issued_at, steps, limit) if highest >= limit else None
+        found.append(Crossing(severity, limit, round(probability, 3), expected_at))
     return tuple(found)
+
+
+def _likeliest(steps: Sequence[OutlookStep], limit: float) -> float:
+    """The highest probability of all steps, worked out for that one only."""
+    least, found = _FAR, None
+    for step in steps:
+        middle = step.middle
+        off = limit - middle
+        side = step.high - middle if off >= 0.0 else middle - step.low
+        if side <= 0.0:
+            if off <= 0.0:
+                return 1.0
+        elif off / side <= least:
+            least, found = off / side, step
+    return 0.0 if found is None else beyond(found, limit)
 
 
 def _when(value: float, issued_at: int, steps: Sequence[OutlookStep], limit: float) -> int | None:

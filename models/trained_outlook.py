@@ -42,33 +42,27 @@ def outlook_of(
         OutlookStep(step.at, round(step.low, 2), round(step.middle, 2), round(step.high, 2))
         for step in prediction.steps
     )
+    known: dict[float, float] = {}
     cuts: dict[int, Cut] = {}
-    found: list[Crossing] = []
-    for crossing in crossings(value, prediction.issued_at, steps, ladder.limits if ladder else ()):
-        own, cut = _own(crossing, prediction, model)
-        found.append(own)
-        cuts |= {} if cut is None else {own.severity: cut}
+    for severity, limit in enumerate(ladder.limits if ladder else (), 1):
+        if limit is None or limit <= value or limit not in model.limits:
+            continue
+        index = model.limits.index(limit)
+        decision = model.decisions[index]
+        within = prediction.steps[decision.horizon].within[index]
+        known[limit] = min(1.0, max(0.0, within))
+        cuts[severity] = Cut(decision.open, decision.close)
+    found = crossings(value, prediction.issued_at, steps, ladder.limits if ladder else (), known)
     outlook = Outlook(
         prediction.issued_at, TRAINED, version, value, steps, _falling(found), degraded=prediction.degraded
     )
     return outlook, cuts
 
 
-def _own(crossing: Crossing, prediction: "Prediction", model: "Forecast") -> tuple[Crossing, Cut | None]:
-    """A crossing with the probability that the model gives it, where it knows the limit."""
-    if crossing.limit not in model.limits:
-        return crossing, None
-    index = model.limits.index(crossing.limit)
-    decision = model.decisions[index]
-    within = prediction.steps[decision.horizon].within[index]
-    own = Crossing(
-        crossing.severity, crossing.limit, round(min(1.0, max(0.0, within)), 3), crossing.expected_at
-    )
-    return own, Cut(decision.open, decision.close)
-
-
 def _falling(found: Sequence[Crossing]) -> tuple[Crossing, ...]:
     """A higher limit is never likelier than a lower one."""
+    if all(found[place].probability >= found[place + 1].probability for place in range(len(found) - 1)):
+        return tuple(found)
     rows: list[Crossing] = []
     for crossing in found:
         most = rows[-1].probability if rows else 1.0

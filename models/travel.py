@@ -8,6 +8,7 @@ time; where nothing is on its way, the gauge's own water runs off slowly. How wr
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from math import exp
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from models.recent import Recent
 from pantau.city import City
 from pantau.ladder import Ladder
 
-__all__ = ["HORIZON_MS", "Course", "Knots", "Reach", "Route", "course", "leads", "reaches", "routes"]
+__all__ = ["HORIZON_MS", "Course", "Knots", "Reach", "Route", "courses", "leads", "reaches", "routes"]
 
 _MINUTE_MS, _HOUR_MS = 60_000, 3_600_000
 HORIZON_MS = 9 * _HOUR_MS
@@ -50,6 +51,11 @@ class Route(NamedTuple):
         """The middle of both."""
         return (self.low_ms + self.high_ms) // 2
 
+    @property
+    def travelled_ms(self) -> tuple[int, ...]:
+        """The least, the middle and the longest time, or the one there is."""
+        return (self.low_ms, self.middle_ms, self.high_ms) if self.high_ms > self.low_ms else (self.low_ms,)
+
 
 class Knots(NamedTuple):
     """A ladder as a line from severities to levels and back, beginning at the gauge's base.
@@ -67,24 +73,40 @@ class Knots(NamedTuple):
     @classmethod
     def of(cls, ladder: Ladder, recent: Recent, at: int) -> "Knots | None":
         """The knots of a gauge by what it had measured at an instant, None without any limit."""
-        found = [(float(i), limit) for i, limit in enumerate(ladder.limits, 1) if limit is not None]
-        if not found:
-            return None
-        ordered = sorted(recent.values[: bisect_right(recent.times, at)])
-        quiet = ordered[int(_QUIET * (len(ordered) - 1))] if ordered else found[0][1]
-        severities, limits = zip(*found, strict=True)
-        spacing = (limits[-1] - limits[0]) / (severities[-1] - severities[0]) if len(found) > 1 else 0.0
-        spacing = spacing or max(limits[0] - quiet, 1.0)
-        base = min(quiet, limits[0] - _LEAST_SPAN * spacing)
-        return cls((0.0, *severities), (base, *limits), spacing)
+        ordered = recent.ordered
+        if recent.times and recent.times[-1] > at:
+            ordered = sorted(recent.values[: bisect_right(recent.times, at)])
+        return _knots(ladder.limits, ordered[int(_QUIET * (len(ordered) - 1))] if ordered else None)
 
     def position(self, level: float) -> float:
         """The severity that a level stands for, 0 at the base and below; beyond the last limit it goes on."""
-        return max(0.0, _line(self.levels, self.severities, level, 1 / self.spacing))
+        levels = self.levels
+        if level < levels[1]:  # nearly always, so without another call
+            above = level - levels[0]
+            return above * self.severities[1] / (levels[1] - levels[0]) if above > 0.0 else 0.0
+        return max(0.0, _line(levels, self.severities, level, 1 / self.spacing))
 
     def level(self, position: float) -> float:
         """The level that stands for a severity."""
+        first = self.severities[1]
+        if position < first:
+            levels = self.levels
+            return levels[0] + position * (levels[1] - levels[0]) / first
         return _line(self.severities, self.levels, position, self.spacing)
+
+
+@lru_cache(maxsize=4_096)
+def _knots(limits: tuple[float | None, ...], quiet: float | None) -> Knots | None:
+    """Those of a ladder and of the level below which a gauge was a quarter of its last day; it moves seldom."""
+    found = [(float(i), limit) for i, limit in enumerate(limits, 1) if limit is not None]
+    if not found:
+        return None
+    severities, levels = zip(*found, strict=True)
+    quiet = levels[0] if quiet is None else quiet
+    spacing = (levels[-1] - levels[0]) / (severities[-1] - severities[0]) if len(found) > 1 else 0.0
+    spacing = spacing or max(levels[0] - quiet, 1.0)
+    base = min(quiet, levels[0] - _LEAST_SPAN * spacing)
+    return Knots((0.0, *severities), (base, *levels), spacing)
 
 
 def _line(xs: Sequence[float], ys: Sequence[float], x: float, beyond: float) -> float:
@@ -106,33 +128,52 @@ class Reach(NamedTuple):
         knots: of its ladder.
         recent: its levels; only those up to the instant of the forecast are looked at.
         patience_ms: an older level does not speak for an instant any more.
-        known: positions by instant, as they are asked for.
     """
 
     route: Route
     knots: Knots
     recent: Recent
     patience_ms: int
-    known: dict[int, float | None]
 
-    def arriving(self, instant: int, at: int) -> list[float]:
-        """Positions of the water that reaches the gauge at an instant; what has not been seen by ``at`` stays as it is.
+    def seen(self, at: int, ago_ms: Sequence[int]) -> list[float | None]:
+        """Positions so long before an instant, None where nothing was measured.
 
         Args:
-            instant: in the future or now, ms.
-            at: of the forecast, ms.
+            ago_ms: ascending.
         """
-        low, high = self.route.low_ms, self.route.high_ms
-        found = []
-        for travelled in (low, (low + high) // 2, high) if high > low else (low,):
-            seen = min(at, instant - travelled)
-            if seen not in self.known:
-                level = self.recent.at(seen, self.patience_ms)
-                self.known[seen] = None if level is None else self.knots.position(level)
-            position = self.known[seen]
-            if position is not None:
-                found.append(position)
+        times, values, position = self.recent.times, self.recent.values, self.knots.position
+        found: list[float | None] = []
+        place = len(times)
+        for ago in ago_ms:
+            instant = at - ago
+            place = bisect_right(times, instant, 0, place)
+            known = place and instant - times[place - 1] <= self.patience_ms
+            found.append(position(values[place - 1]) if known else None)
         return found
+
+
+class _Stops(NamedTuple):
+    """What a route means for each lead; what has not been seen yet stays as it is.
+
+    Attributes:
+        ago_ms: how long ago water passed upstream that will be here after some lead, ascending.
+        places: for each lead which of them arrive then: by the least, the middle and the longest travel time.
+        trusts: for each lead how far that is believed, 0..1.
+    """
+
+    ago_ms: tuple[int, ...]
+    places: tuple[tuple[int, ...], ...]
+    trusts: tuple[float, ...]
+
+
+@lru_cache(maxsize=4_096)
+def _stops(route: Route, leads_ms: tuple[int, ...]) -> _Stops:
+    ago = [[max(0, travelled - lead) for travelled in route.travelled_ms] for lead in leads_ms]
+    all_of_them = sorted({each for row in ago for each in row})
+    places = tuple(tuple(all_of_them.index(each) for each in row) for row in ago)
+    return _Stops(
+        tuple(all_of_them), places, tuple(min(1.0, lead / max(1, route.low_ms)) for lead in leads_ms)
+    )
 
 
 class Course(NamedTuple):
@@ -206,12 +247,14 @@ def reaches(
         patience_ms = patience * station.cadence_ms
         knots = Knots.of(ladder, recent, at)
         if knots is not None and recent.at(at, patience_ms + route.high_ms) is not None:
-            found.append(Reach(route, knots, recent, patience_ms, {}))
+            found.append(Reach(route, knots, recent, patience_ms))
     return found
 
 
-def course(value: float, knots: Knots, above: Sequence[Reach], at: int, lead_ms: int) -> Course:
-    """What is expected after one lead.
+def courses(
+    value: float, knots: Knots, above: Sequence[Reach], at: int, leads_ms: tuple[int, ...]
+) -> list[Course]:
+    """What is expected after each lead.
 
     ``own = base + (value - base) exp(-lead / (2 travel time))``; of each post upstream the mean, the least and the
     greatest of what arrives within its span of travel times, trusted in full from its low travel time on and in
@@ -221,26 +264,46 @@ def course(value: float, knots: Knots, above: Sequence[Reach], at: int, lead_ms:
     Args:
         value: the gauge's own at ``at``.
         above: posts upstream with news, nearest first; without any the gauge's own level is expected to stay.
+        leads_ms: ascending.
     """
-    base = knots.levels[0]
-    own, instant = value, at + lead_ms
-    low = middle = high = own
-    source = ""
+    base, own = knots.levels[0], [value] * len(leads_ms)
     if above:
-        own = base + (value - base) * exp(-lead_ms / (_RUN_OFF * max(above[0].route.middle_ms, _MINUTE_MS)))
-        low = middle = high = own
+        fades = _RUN_OFF * max(above[0].route.middle_ms, _MINUTE_MS)
+        own = [base + (value - base) * exp(-lead / fades) for lead in leads_ms]
+    rows = [_Rise(level, level, level) for level in own]
     for reach in above:
-        arriving = reach.arriving(instant, at)
-        if not arriving:
-            continue
-        trust = min(1.0, lead_ms / max(1, reach.route.low_ms))
-        expected = most = own + trust * (knots.level(sum(arriving) / len(arriving)) - own)
-        least, greatest = min(arriving), max(arriving)
-        if least < greatest:
-            most = own + trust * (knots.level(greatest) - own)
-        high = max(high, most)
-        if expected > middle:
-            middle, source = expected, reach.route.upstream
-            low = max(low, own + trust * (knots.level(least) - own)) if least < greatest else expected
-    moving = knots.position(max(middle, value)) >= _MOVING
-    return Course(instant, min(low, middle), middle, max(high, middle), moving, source)
+        _raise(rows, own, reach, knots, (at, leads_ms))
+    return [
+        Course(
+            at + lead, min(row.low, row.middle), row.middle, max(row.high, row.middle),
+            knots.position(max(row.middle, value)) >= _MOVING, row.source,
+        )
+        for lead, row in zip(leads_ms, rows, strict=True)
+    ]  # fmt: skip
+
+
+class _Rise:
+    """A course in the making."""
+
+    __slots__ = ("high", "low", "middle", "source")
+
+    def __init__(self, low: float, middle: float, high: float) -> None:
+        self.low, self.middle, self.high = low, middle, high
+        self.source = ""
+
+
+def _raise(
+    rows: Sequence[_Rise], own: Sequence[float], reach: Reach, knots: Knots, when: tuple[int, tuple[int, ...]]
+) -> None:
+    """Let what one post upstream promises count; ``when``: the instant of the forecast and its leads."""
+    stops, level = _stops(reach.route, when[1]), knots.level
+    seen = reach.seen(when[0], stops.ago_ms)
+    for row, mine, places, trust in zip(rows, own, stops.places, stops.trusts, strict=True):
+        arriving = [there for place in places if (there := seen[place]) is not None]
+        if not arriving or (most := level(max(arriving))) <= mine:
+            continue  # nothing is known, or all of it lies below what is here
+        row.high = max(row.high, mine + trust * (most - mine))
+        expected = mine + trust * (level(sum(arriving) / len(arriving)) - mine)
+        if expected > row.middle:
+            row.middle, row.source = expected, reach.route.upstream
+            row.low = max(row.low, mine + trust * (level(min(arriving)) - mine))

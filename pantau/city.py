@@ -3,6 +3,7 @@
 ``pantau.cityfolder`` reads and checks the files; this is what comes out.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -133,6 +134,7 @@ class City(msgspec.Struct, kw_only=True):
         label: words of severities 0..3 by language, e.g. ``{"id": ["Normal", "Waspada", "Siaga", "Awas"]}``.
         advice: what to do about water, by language and severity, 4 entries each.
         crowd_advice: what to do about crowds, likewise.
+        forecast_advice: what to do about water that is only expected, 3 entries each, for severity 1, 2, 3.
         density_limits: persons per m2 for severity 1, 2, 3.
         holidays: days of ``calendar.csv`` with their names.
         feeds: what bridges poll.
@@ -161,12 +163,13 @@ class City(msgspec.Struct, kw_only=True):
     holidays: dict[date, str] = {}
     feeds: tuple[Feed, ...] = ()
     crowd_advice: dict[str, tuple[str, str, str, str]] = {}
+    forecast_advice: dict[str, tuple[str, str, str]] = {}
     density_limits: tuple[float, float, float] = (3.0, 4.0, 5.0)
     last_resort: str = ""
     exercise: str = ""
     sources: dict[str, str] = {}
     folder_hash: str = ""
-    names: dict[str, tuple[str, ...]] = {}
+    names: Mapping[str, tuple[str, ...]] = {}
 
     @property
     def zone(self) -> ZoneInfo:
@@ -177,10 +180,17 @@ class City(msgspec.Struct, kw_only=True):
         """An instant on the city's clocks."""
         return datetime.fromtimestamp(at / 1000, self.zone)
 
-    def advice_for(self, hazard: str, language: str, severity: int) -> str:
-        """What people do; crowds want other words than water, and nothing is advised about broken sensors."""
+    def advice_for(self, hazard: str, language: str, severity: int, *, forecast: bool = False) -> str:
+        """What people do; crowds want other words than water, and nothing is advised about broken sensors.
+
+        Args:
+            forecast: it is expected and not there: one prepares and watches, and nothing is advised once it ended.
+        """
         if hazard in ABOUT_US:
             return ""
+        if forecast and hazard != "density":
+            expected = self.forecast_advice.get(language)
+            return expected[severity - 1] if expected and severity else ""
         texts = self.crowd_advice if hazard == "density" else self.advice
         return texts[language][severity] if language in texts else ""
 

@@ -41,6 +41,7 @@ _PHRASES = {
     "id": {
         "forecast": "diperkirakan",
         "forecast_over": "prakiraan berakhir",
+        "over": "peringatan berakhir",
         "now": "kini",
         "rise": "naik cepat",
         "anomaly": "pola tidak biasa",
@@ -53,10 +54,12 @@ _PHRASES = {
         "system": "Sistem: {} terganggu",
         "system_over": "Sistem: {} pulih",
         "unconfirmed": "belum terkonfirmasi",
+        "never_confirmed": "tidak pernah terkonfirmasi",
     },
     "en": {
         "forecast": "forecast",
         "forecast_over": "forecast ended",
+        "over": "alert ended",
         "now": "now",
         "rise": "rising fast",
         "anomaly": "unusual pattern",
@@ -69,6 +72,7 @@ _PHRASES = {
         "system": "System: {} impaired",
         "system_over": "System: {} recovered",
         "unconfirmed": "unconfirmed",
+        "never_confirmed": "never confirmed",
     },
 }
 
@@ -210,8 +214,8 @@ def _density(station: Station, record: LatestRecord | None, *, usable: bool) -> 
 def forecast_stale_at(station: Station, outlook: Outlook) -> int:
     """Last instant (ms) at which a forecast still speaks for the hours ahead.
 
-    Outlooks come at the station's cadence, but not more often than every ten minutes: three are missed, or two hours
-    have passed.
+    Outlooks come at the station's cadence, but not more often than every ten minutes (twenty while nothing moves): three
+    are missed, or two hours have passed.
     """
     return outlook.issued_at + min(_OLDEST_MS, GAP_CADENCES * max(station.cadence_ms, _OUTLOOK_MS))
 
@@ -318,7 +322,10 @@ def _is_siaga(record: AlertRecord, city: City) -> bool:
 
 
 def _headline(record: AlertRecord, city: City, language: str) -> str:
-    """E.g. ``Katulampa Siaga 2 (Siaga): 160 cm``; of a forecast ``Depok forecast Siaga 2 (Siaga), now 163 cm``."""
+    """E.g. ``Katulampa Siaga 2 (Siaga): 160 cm``; of a forecast ``Depok forecast Siaga 2 (Siaga), now 163 cm``.
+
+    Once it is over, ``Katulampa Siaga 2 (Siaga): alert ended``: its worst, and no value that would seem to stand still.
+    """
     say = _PHRASES.get(language, _PHRASES["en"])
     station = city.stations.get(record.station)
     area = city.areas.get(record.scope)
@@ -327,22 +334,35 @@ def _headline(record: AlertRecord, city: City, language: str) -> str:
         words = record.cause if record.cause in _NO_SENSOR else record.hazard
         phrase = say[words if record.severity else f"{words}_over"]
         return phrase.format(where.removeprefix("system:"), record.cause)
-    word = city.label[language][record.severity]
-    measured = _measured(record, city, language)
+    if not record.severity:
+        return _ended(record, city, language, where)
+    level, measured = _level(record, record.severity, city, language), _measured(record, city, language)
     if record.cause == "forecast":
-        level = f"Siaga {siaga_of(record.severity)} ({word})" if _is_siaga(record, city) else word
-        present = measured and f", {say['now']} {measured}"
-        text = (
-            f"{where} {say['forecast']} {level}{present}"
-            if record.severity
-            else f"{where}: {say['forecast_over']}"
-        )
+        text = f"{where} {say['forecast']} {level}" + (measured and f", {say['now']} {measured}")
     elif _is_siaga(record, city):
-        text = f"{where} Siaga {siaga_of(record.severity)} ({word}){measured and f': {measured}'}"
+        text = f"{where} {level}" + (measured and f": {measured}")
     else:
-        cause = f" {say[record.cause]}" if record.severity and record.cause in say else ""
-        text = f"{where}{cause}: {word}{measured and f', {measured}'}"
+        cause = f" {say[record.cause]}" if record.cause in say else ""
+        text = f"{where}{cause}: {level}" + (measured and f", {measured}")
     return text if record.confirmed else f"{text} ({say['unconfirmed']})"
+
+
+def _ended(record: AlertRecord, city: City, language: str, where: str) -> str:
+    say = _PHRASES.get(language, _PHRASES["en"])
+    if record.cause == "forecast":
+        return f"{where}: {say['forecast_over']}"
+    level = _level(record, record.worst, city, language) if record.worst else ""
+    cause = f" {say[record.cause]}" if record.cause in say else ""
+    if _is_siaga(record, city):
+        text = f"{where}{level and f' {level}'}: {say['over']}"
+    else:
+        text = f"{where}{cause}: {level and f'{level}, '}{say['over']}"
+    return text if record.confirmed else f"{text} ({say['never_confirmed']})"
+
+
+def _level(record: AlertRecord, severity: int, city: City, language: str) -> str:
+    word = city.label[language][severity]
+    return f"Siaga {siaga_of(severity)} ({word})" if _is_siaga(record, city) else word
 
 
 def _measured(record: AlertRecord, city: City, language: str) -> str:

@@ -9,12 +9,24 @@ Source:
     IOOS, Manual for Real-Time Quality Control of Water Level Data, v2.1 (2021); limits in ``pantau.kinds``.
 """
 
+from collections.abc import Iterable
+
 from pantau.excursion import BACK, LEAPT, TWO, accept, settle, take_back, watch
 from pantau.learnt import FLAT_MARGIN, begin, is_warm, learn_flat, look, step_of
 from pantau.past import GAP_CADENCES, Limits, Past, Revision
 from pantau.reading import Flag, Reading
 
-__all__ = ["FUTURE_MS", "GAP_CADENCES", "Limits", "Past", "Revision", "is_stale", "judge", "takes_ordinary"]
+__all__ = [
+    "FUTURE_MS",
+    "GAP_CADENCES",
+    "Limits",
+    "Past",
+    "Revision",
+    "ahead_of_time",
+    "is_stale",
+    "judge",
+    "takes_ordinary",
+]
 
 FUTURE_MS = 120_000
 """A device clock may run ahead by this much; later stamps are flagged FAIL."""
@@ -36,6 +48,12 @@ _GOOD, _NOT_EVALUATED, _SUSPECT, _FAIL = (
 def is_stale(observed_at: int, now: int, cadence_ms: int) -> bool:
     """Whether a value is too old to speak for the present: more than three cadences."""
     return now - observed_at > GAP_CADENCES * cadence_ms
+
+
+def ahead_of_time(readings: Iterable[Reading]) -> int:
+    """By how much at most (ms) readings came before their own time; 0 when none did by more than a clock may err."""
+    most = max((reading.observed_at - reading.received_at for reading in readings), default=0)
+    return most if most > FUTURE_MS else 0
 
 
 def takes_ordinary(past: Past, reading: Reading, limits: Limits) -> bool:

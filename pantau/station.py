@@ -13,7 +13,7 @@ ABOUT_US: frozenset[str] = frozenset({"data", "system"})
 """Hazards of our own sensors and peers, not of the city."""
 
 
-class Station(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Station(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One row of ``stations.csv``; two zeros at one post are two stations with the same ``post``.
 
     Attributes:

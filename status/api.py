@@ -18,6 +18,7 @@ from pantau.city import City
 from pantau.ports import Clock
 from status import problems
 from status.board import Board, Health
+from status.clocks import Clocks
 from status.metrics import Metrics
 from status.pages.routes import install as install_pages
 from status.service import Service
@@ -40,23 +41,25 @@ def create_app(board: Board, city: City, clock: Clock, health: Health, *, exerci
         exercise: every page, alert and station says LATIHAN / EXERCISE.
     """
     log = structlog.get_logger("status")
-    watch = Watch(
-        board, city, clock, exercise=exercise,
-        report=lambda problem: log.error("board_unavailable", error=repr(problem)),
-    )  # fmt: skip
+
+    def report(problem: Exception) -> None:
+        log.error("board_unavailable", error=repr(problem))
+
+    watch = Watch(board, city, clock, exercise=exercise, report=report)
+    clocks = Clocks(board, city, clock, watch, report)
     metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         del app
-        async with watch.running():
+        async with watch.running(), clocks.running():
             yield
 
     app = FastAPI(
         title=f"Pantau: {city.name}", description=_DESCRIPTION, version="1", lifespan=lifespan,
         openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None,
     )  # fmt: skip
-    app.state.service = Service(board, city, clock, health, watch, metrics, exercise)
+    app.state.service = Service(board, city, clock, health, watch, clocks, metrics, exercise)
     for info in pkgutil.iter_modules(status.routes.__path__):
         app.include_router(importlib.import_module(f"status.routes.{info.name}").router)
     install_pages(app)

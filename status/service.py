@@ -12,6 +12,7 @@ from pantau.ports import Clock
 from pantau.record import AlertRecord
 from pantau.station import Station
 from status.board import Board, Health
+from status.clocks import Clocks
 from status.metrics import Metrics
 from status.problems import Problem
 from status.watch import Watch
@@ -30,6 +31,7 @@ class Service(NamedTuple):
     clock: Clock
     health: Health
     watch: Watch
+    clocks: Clocks
     metrics: Metrics
     exercise: bool
 

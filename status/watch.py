@@ -64,7 +64,7 @@ class Watch:
 
     async def snapshot(self) -> Snapshot:
         """The newest snapshot; only who comes after nobody had asked for a while waits for it."""
-        came, asleep = time.monotonic(), not self._is_awake()
+        came, asleep = time.monotonic(), not self.is_awake
         if self._snapshot is None or (asleep and not self.failing):
             async with self._waking:  # who comes meanwhile waits for the same look
                 if self._looked_at < came:
@@ -98,12 +98,14 @@ class Watch:
     async def _run(self) -> None:
         while True:
             began = time.monotonic()
-            if (self._snapshot is None and self._eager) or self.failing or self._is_awake():
+            if (self._snapshot is None and self._eager) or self.failing or self.is_awake:
                 await self._try_to_look()
             # A large city takes longer to render: looking never costs more than a tenth of the time.
             await asyncio.sleep(max(PERIOD_S, 9 * (time.monotonic() - began)))
 
-    def _is_awake(self) -> bool:
+    @property
+    def is_awake(self) -> bool:
+        """Whether somebody reads: asked lately, or listens to the stream."""
         return self.changes.waiting > 0 or time.monotonic() - self._asked_at < _AWAKE_S
 
     async def _try_to_look(self) -> None:

@@ -123,7 +123,5 @@ class VirtualService:
     def states(self) -> dict[str, bytes]:
         """Every group's state as bytes."""
         states = self.pipeline.states
-        return {
-            group: dump(state, self.pipeline.step.detectors)
-            for group, state in sorted(states._states.items())
-        }
+        found = {group: states.peek(group) for group in sorted({*states._states, *states._asleep})}
+        return {group: dump(state, self.pipeline.step.detectors) for group, state in found.items() if state}

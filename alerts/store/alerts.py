@@ -19,6 +19,16 @@ __all__ = ["alert", "apply", "changed_since", "listing", "newest_pos", "open_ale
 _CHUNK = 500
 """Ids in one query; SQLite and PostgreSQL both have limits far above."""
 
+# Made once: to make a statement and its cache key costs more than the database takes to run it.
+_SOME = select(alerts).where(alerts.c.id.in_(bindparam("ids", expanding=True)))
+_KEEP = insert(alerts)
+_TELL = insert(transitions)
+_NAMES = [column.name for column in alerts.c if column.name != "id"]
+_CHANGE = (
+    update(alerts).where(alerts.c.id == bindparam("key")).values({name: bindparam(name) for name in _NAMES})
+)
+_COLUMNS = [name for name in transitions.c.keys() if name not in {"why", "pos"}]  # noqa: SIM118 - columns, not a dict
+
 
 def apply(conn: Connection, made: Sequence[Transition], city: City, pos: int) -> list[Change]:
     """Keep the transitions of a batch.
@@ -46,7 +56,7 @@ def apply(conn: Connection, made: Sequence[Transition], city: City, pos: int) ->
             changes.append(Change(transition, after))
         else:
             changes.append(Change(transition, after, before.confirmed_severity, before.state))
-    conn.execute(insert(transitions), [_transition_row(transition, pos) for transition in made])
+    conn.execute(_TELL, [_transition_row(transition, pos) for transition in made])
     _write(conn, [r for r in now.values() if r.id in stored], [r for r in now.values() if r.id not in stored])
     return changes
 
@@ -170,20 +180,17 @@ def _areas(transition: Transition, city: City) -> tuple[str, ...]:
 def _by_id(conn: Connection, ids: Iterable[str]) -> list[AlertRecord]:
     wanted, found = sorted(ids), []
     for start in range(0, len(wanted), _CHUNK):
-        query = select(alerts).where(alerts.c.id.in_(wanted[start : start + _CHUNK]))
-        found += [_record(row) for row in conn.execute(query).mappings()]
+        some = {"ids": wanted[start : start + _CHUNK]}
+        found += [_record(row) for row in conn.execute(_SOME, some).mappings()]
     return found
 
 
 def _write(conn: Connection, known: list[AlertRecord], fresh: list[AlertRecord]) -> None:
     """Known alerts first: one of them may close and so make room for a fresh one of the same key."""
     if known:
-        names = [column.name for column in alerts.c if column.name != "id"]
-        statement = update(alerts).where(alerts.c.id == bindparam("key"))
-        statement = statement.values({name: bindparam(name) for name in names})
-        conn.execute(statement, [{**_row(record), "key": record.id} for record in known])
+        conn.execute(_CHANGE, [{**_row(record), "key": record.id} for record in known])
     if fresh:
-        conn.execute(insert(alerts), [_row(record) for record in fresh])
+        conn.execute(_KEEP, [_row(record) for record in fresh])
 
 
 def _row(record: AlertRecord) -> dict[str, Any]:
@@ -195,7 +202,7 @@ def _record(row: RowMapping) -> AlertRecord:
 
 
 def _transition_row(transition: Transition, pos: int) -> dict[str, Any]:
-    row = {name: getattr(transition, name) for name in transitions.c.keys() if name not in {"why", "pos"}}  # noqa: SIM118 - columns, not a dict
+    row = {name: getattr(transition, name) for name in _COLUMNS}
     return row | {"why": msgspec.json.encode(transition.why).decode(), "pos": pos}
 
 

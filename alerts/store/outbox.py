@@ -74,6 +74,17 @@ _TAKE = (
         state="leased", lease=bindparam("worker"), lease_until=bindparam("until"), attempts=bindparam("tried")
     )
 )
+_ADD = {
+    name: dialect.insert(outbox).on_conflict_do_nothing(index_elements=["id"]).returning(outbox.c.id)
+    for name, dialect in (("postgresql", postgresql), ("sqlite", sqlite))
+}
+_HURRY = (
+    update(outbox)
+    .where(
+        outbox.c.alert.in_(bindparam("alerts", expanding=True)), outbox.c.state == "waiting", outbox.c.due_at > 0
+    )
+    .values(due_at=0)
+)  # fmt: skip
 _SETTLE = (
     update(outbox)
     .where(outbox.c.id == bindparam("key"))
@@ -92,15 +103,10 @@ def put(conn: Connection, items: Sequence[Item]) -> int:
     """
     if not items:
         return 0
-    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(outbox).on_conflict_do_nothing(index_elements=["id"]).returning(outbox.c.id)
     rows = [msgspec.structs.asdict(item) for item in items]
     # Rows are counted by what comes back: PostgreSQL's driver knows no count for an insert that leaves some out.
-    new = len(conn.execute(insert, rows).all())
-    same = outbox.c.alert.in_({item.alert for item in items})
-    conn.execute(
-        update(outbox).where(same, outbox.c.state == "waiting", outbox.c.due_at > 0).values(due_at=0)
-    )
+    new = len(conn.execute(_ADD["postgresql" if conn.dialect.name == "postgresql" else "sqlite"], rows).all())
+    conn.execute(_HURRY, {"alerts": sorted({item.alert for item in items})})
     return new
 
 

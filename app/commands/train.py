@@ -58,7 +58,7 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
     why: Annotated[str, typer.Option(help="and why")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="one object a line on stdout")] = False,
 ) -> None:
-    """Train; the first version of a model becomes the live one, later ones with --promote."""
+    """Train; the new version waits until it is promoted, here (--promote) or with `pantau model promote`."""
     if (file is None) != store:
         raise typer.BadParameter(
             "give either a FILE with time,station,value,unit, or --store to learn from the kept readings"
@@ -138,31 +138,41 @@ def _named(card: "Card", city: City) -> "Card":
 
 
 def _kept(made: "Trained", folder: Path, wish: str, who: tuple[str, str]) -> tuple["Shelf", str]:
-    """Save and, where asked or where none is live and nobody decided so, promote; what is to be said of it."""
+    """Save and do what was asked; nothing goes live unasked but the version that was live, mended."""
     from models.artifact import Shelf
     from models.card import Note
     from models.families import opened
     from models.train import keep
 
     by, why = who
-    card = made.card
-    shelf = Shelf(folder, card.family, card.name)
+    version = made.card.version
+    shelf = Shelf(folder, made.card.family, made.card.name)
     live, problem = shelf.standing("live", opened)
+    is_spoilt = bool(problem) and live is None
+    is_mended = bool(problem) and version == (live or shelf.former())
     keep(made, folder)
-    spoilt, remark = problem and live is None, ""
-    if wish == "promote" or (live is None and not shelf.is_retired()):
-        reason = why or ("CURRENT held no version" if spoilt else "")
-        shelf.promote(card.version, opened, Note(RealClock().now(), by, reason))
-        remark = "it takes the place of a CURRENT that held no version" if spoilt else ""
-    elif wish == "shadow" and live != card.version:
-        shelf.shadow(card.version, opened, Note(RealClock().now(), by, why))
-    elif shelf.is_retired():
-        remark = f"{shelf.title} was retired and stays so until a promotion"
-    if problem and live == card.version:
-        remark = "it could not be used and is mended"
-    elif problem and live is not None and wish != "promote":
-        remark = f"the live version {live} cannot be used, so the rules run alone until a promotion"
-    return shelf, remark
+    if wish == "promote" or (is_mended and is_spoilt):
+        reason = why or "CURRENT held no version" * is_spoilt
+        shelf.promote(version, opened, Note(RealClock().now(), by, reason))
+    elif wish == "shadow" and live != version:
+        shelf.shadow(version, opened, Note(RealClock().now(), by, why))
+    if is_mended:
+        return shelf, "it could not be used and is mended"
+    if wish == "promote":
+        return shelf, "it takes the place of a CURRENT that held no version" * is_spoilt
+    return shelf, _instead(shelf, live, problem)
+
+
+def _instead(shelf: "Shelf", live: str | None, problem: str) -> str:
+    """What runs while a version that was not promoted waits."""
+    if problem and live is None:
+        return "CURRENT holds no version, so the rules run alone until a promotion"
+    if problem:
+        return f"the live version {live} cannot be used, so the rules run alone until a promotion"
+    if live is None:
+        retired = f"{shelf.title} was retired: " * shelf.is_retired()
+        return f"{retired}the rules run alone until a promotion"
+    return ""
 
 
 def _print(made: "Trained", shelf: "Shelf", remark: str, *, as_json: bool) -> None:
@@ -185,6 +195,6 @@ def _print(made: "Trained", shelf: "Shelf", remark: str, *, as_json: bool) -> No
         + (f", {above:.2%} of the held-back readings score 0.5 or more" if above is not None else "")
         + f"; {shown['folder']}"
         + ("; live from the next start" if live else "; in shadow from the next start" if challenger else
-           f"; not live, promote it with --promote or `pantau model promote {shelf.title} {card.version}`")
+           f"; not live: look at its card, then `pantau model promote {shelf.title} {card.version}`")
         + f"; {remark}" * bool(remark)
     )  # fmt: skip

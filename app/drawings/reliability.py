@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from app.drawings.scored import read_scored
 from app.drawings.sheet import COLOURS, INK, legend, sheet
 from pantau.errors import ConfigError
-from simulators.series import read_texts
 
 __all__ = ["Bin", "Found", "bins_of", "brier", "draw", "wilson"]
 
@@ -29,6 +28,7 @@ _COLUMNS = {
     "lead_h": "number",
     "probability": "number",
     "observed": "number",
+    "limit": "number",
 }
 
 
@@ -51,18 +51,21 @@ class Found(NamedTuple):
     usual: float
 
 
-def draw(forecasts: Path, out: Path, *, limit: float, lead: float | None, model: str, bins: int) -> Found:
+def draw(
+    forecasts: Path, out: Path, *, limit: float | None, lead: float | None, model: str, bins: int
+) -> Found:
     """Draw ``out``.
 
     Args:
         forecasts: CSV of ``pantau evaluate forecast --out``.
-        limit: cm, for which the probabilities were made.
+        limit: level that was forecast; None: the file's, which has only one.
         lead: hours; None: all together.
         model: whose forecasts.
         bins: of equal width.
     """
     table = read_scored(forecasts, _COLUMNS, keep={"model": model})
-    _check_limit(forecasts, limit)
+    limit = _limit(forecasts, table["limit"], limit)
+    table = table[table["limit"] == limit]
     if lead is not None:
         there = sorted(table["lead_h"].dropna().unique())
         table = table[table["lead_h"] == lead]
@@ -87,27 +90,24 @@ def draw(forecasts: Path, out: Path, *, limit: float, lead: float | None, model:
     return Found(len(known), int(came.sum()), score, usual)
 
 
-def _check_limit(forecasts: Path, limit: float) -> None:
-    """Refuse a limit that the probabilities were not made for.
-
-    The file does not name its limit. Persistence says yes where the level is at or above it, and so it lies between the
-    highest level of its noes and the lowest of its yesses; without these rows nothing is known.
+def _limit(forecasts: Path, limits: "pd.Series[float]", limit: float | None) -> float:
+    """The limit that is asked for, or the only one there is.
 
     Raises:
-        ConfigError: the limit lies outside.
+        ConfigError: the probabilities were made for another, or for several.
     """
-    table = read_texts(forecasts)
-    if not {"model", "value_now", "yes"} <= set(table.columns):
-        return
-    mine = table[table["model"] == "persistence"]
-    level, yes = (pd.to_numeric(mine[name], errors="coerce") for name in ("value_now", "yes"))
-    low, high = level[yes == 0].max(), level[yes == 1].min()
-    if limit < low or limit > high:  # nan where there is none: then nothing is refused
-        known = [f"{word} {edge:g}" for word, edge in (("above", low), ("up to", high)) if not np.isnan(edge)]
+    known = sorted(limits.dropna().unique())
+    words = ", ".join(f"{one:g}" for one in known) or "none"
+    if limit is None:
+        if len(known) != 1:
+            raise ConfigError(f"{forecasts}: its limits are {words}; name one with --limit")
+        return float(known[0])
+    if limit not in known:
         raise ConfigError(
-            f"{forecasts}: its probabilities were made for a limit {' and '.join(known)} (rows of persistence), "
-            f"--limit is {limit:g}; give that limit, or forecasts that were made for {limit:g}"
+            f"{forecasts}: its probabilities were made for a limit of {words}, --limit is {limit:g}; give that limit, "
+            f"or forecasts that were made for {limit:g}"
         )
+    return limit
 
 
 def bins_of(

@@ -84,7 +84,8 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command
     rule = rule_of(city or load_settings().city, target, asked.upstream)
     question = Question(target, asked.upstream, Settings((limit,), _leads(leads)), rule)
     rows, forecasts = forecast.evaluate(asked.series, question, asked.train)
-    table_to(out, forecasts.astype({"yes": "Int64"}), ["issued_at", "target_at"])
+    told = forecasts.astype({"yes": "Int64"}).assign(limit=limit)
+    table_to(out, told, ["issued_at", "target_at"])
     tell(rows, as_json=as_json)
 
 

@@ -15,8 +15,10 @@ def register(plot: typer.Typer) -> None:
 
 def run(
     forecasts: Annotated[Path, typer.Argument(help="CSV of `pantau evaluate forecast --out`")],
-    limit: Annotated[float, typer.Option(help="limit, cm, that the forecasts were made for")],
     out: Annotated[Path, typer.Option(help="picture to write, .svg or .png")],
+    limit: Annotated[
+        float | None, typer.Option(help="level that was forecast; the file's by default, if it has only one")
+    ] = None,
     lead: Annotated[float | None, typer.Option(help="hours; all leads together by default")] = None,
     model: Annotated[str, typer.Option(help="whose forecasts")] = "pantau",
     bins: Annotated[int, typer.Option(help="of equal width", min=2, max=50)] = 10,

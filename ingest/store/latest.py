@@ -12,10 +12,10 @@ from ingest.store.upsert import upsert
 from pantau.record import LatestRecord, ScoreRecord
 
 __all__ = [
-    "known_sensors",
     "latest_of",
     "latest_since",
     "scores_since",
+    "sensors_of",
     "upsert_latest",
     "upsert_scores",
 ]
@@ -23,6 +23,7 @@ __all__ = [
 _AT_ONCE = 500
 """Stations asked for in one statement."""
 _FIELDS = LatestRecord.__struct_fields__
+_SENSORS = select(latest.c.station, latest.c.sensor).order_by(latest.c.station, latest.c.sensor)
 _LATEST = select(*(latest.c[name] for name in _FIELDS))
 
 
@@ -55,11 +56,12 @@ def latest_of(connection: Connection, stations: Sequence[str]) -> list[LatestRec
     return found
 
 
-def known_sensors(connection: Connection) -> Iterator[tuple[str, str]]:
-    """Station and sensor of every latest value."""
-    query = select(latest.c.station, latest.c.sensor)
-    for station, sensor in connection.execute(query, execution_options={"yield_per": 1_000}):
-        yield intern(station), intern(sensor)
+def sensors_of(connection: Connection, stations: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Station and sensor of every latest value of these stations."""
+    for first in range(0, len(stations), _AT_ONCE):
+        query = _SENSORS.where(latest.c.station.in_(stations[first : first + _AT_ONCE]))
+        for station, sensor in connection.execute(query):
+            yield intern(station), intern(sensor)
 
 
 def _records(connection: Connection, query: Select[Any]) -> Iterator[LatestRecord]:

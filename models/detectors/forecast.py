@@ -37,6 +37,10 @@ __all__ = ["CADENCE_MS", "CUT", "DETECTOR", "ForecastDetector"]
 
 CADENCE_MS = 600_000
 """A station's outlooks are at least so far apart in event time, unless the present one has been overtaken."""
+RENEW_MS = 1_200_000
+"""The outlook of a calm gauge where nothing moves stands for so long; it is shown as out of date ten minutes later."""
+_CALM = 0.02
+"""A gauge is calm while no limit has more than this part of the probability from which on it is told."""
 CUT = Cut(open=0.5, close=0.3)
 """A severity is told from one probability on and stays until it is below the other, where no trained model says it.
 
@@ -59,6 +63,7 @@ class State(msgspec.Struct):
         issued_at: of the last outlook, ms.
         until: when that outlook's last step has passed, ms.
         told: severity that is forecast at present.
+        calm: no limit above it was anywhere near likely when the last outlook was made.
     """
 
     memory: Memory
@@ -68,6 +73,7 @@ class State(msgspec.Struct):
     issued_at: int = 0
     until: int = 0
     told: int = 0
+    calm: bool = False
 
     @property
     def recent(self) -> Recent:
@@ -88,6 +94,7 @@ class _Kept(msgspec.Struct, array_like=True):
     issued_at: int
     until: int
     told: int
+    calm: bool = False
 
 
 class ForecastDetector:
@@ -167,7 +174,7 @@ class ForecastDetector:
         steps = [now - before for before, now in zip([0, *times], times, strict=False)]
         kept = _Kept(
             steps, state.recent.values, memory.margins, msgspec.msgpack.encode(memory.conformal), state.rung,
-            state.held_at, state.held, state.issued_at, state.until, state.told,
+            state.held_at, state.held, state.issued_at, state.until, state.told, state.calm,
         )  # fmt: skip
         return msgspec.msgpack.encode(kept)
 
@@ -181,7 +188,9 @@ class ForecastDetector:
             return None
         recent = Recent(list(accumulate(kept.steps)), kept.values)
         memory = self._memory(station.id, recent, kept.margins, kept.conformal)
-        return State(memory, kept.rung, kept.held_at, kept.held, kept.issued_at, kept.until, kept.told)
+        return State(
+            memory, kept.rung, kept.held_at, kept.held, kept.issued_at, kept.until, kept.told, kept.calm
+        )
 
     def _memory(
         self, station: str, recent: Recent, margins: Margins | None = None, conformal: bytes = b""
@@ -220,8 +229,7 @@ class ForecastDetector:
         state.memory.margins.learn(at, value, plan.leads)
         if state.memory.conformal is not None:
             state.memory.conformal.observe(at, value, plan.station.cadence_ms // 2)
-        overtaken = 0 < state.told <= state.rung.severity
-        if at - state.issued_at < CADENCE_MS and not overtaken:
+        if not _is_due(sample, plan, forecaster):
             return None
         made = forecaster.outlook(plan, state.memory, at, _levels(sample))
         return None if made is None else self._answer(sample, plan, forecaster.city, made)
@@ -232,6 +240,10 @@ class ForecastDetector:
         state.issued_at, state.until = outlook.issued_at, outlook.steps[-1].at
         state.told = _severity(outlook.crossings, state.rung.severity, before, made.cuts)
         severities = (before, state.told, state.rung.severity)
+        state.calm = all(
+            crossing.probability <= _CALM * made.cuts.get(crossing.severity, CUT).open
+            for crossing in outlook.crossings
+        )
         words = reason_for(made, severities, plan, city, _levels(sample))
         outlook = replace(outlook, reason=words)
         version = f"{self.version}+{outlook.model}-{outlook.version}"
@@ -247,6 +259,19 @@ def _levels(sample: Sample) -> Levels:
         return None if state is None else state.recent
 
     return levels
+
+
+def _is_due(sample: Sample, plan: Plan, forecaster: Forecaster) -> bool:
+    """Whether a reading that was taken in gets an outlook."""
+    state, at = sample.state, sample.reading.observed_at
+    if 0 < state.told <= state.rung.severity:  # overtaken
+        return True
+    age = at - state.issued_at
+    if age < CADENCE_MS or age >= RENEW_MS or not state.calm or state.rung.severity:
+        return bool(age >= CADENCE_MS)
+    return state.memory.is_owed(at, plan.leads) or not forecaster.is_still(
+        plan, state.recent, state.issued_at, at, _levels(sample)
+    )
 
 
 def _accepts(sample: Sample, plan: Plan, forecaster: Forecaster, at: int, value: float) -> bool:

@@ -89,6 +89,7 @@ def _assemble(
         label=settings.label,
         advice=settings.advice,
         crowd_advice=settings.crowd_advice,
+        forecast_advice=settings.forecast_advice,
         emergency_number=settings.emergency_number,
         kinds=kinds,
         stations=with_ranges(stations, ladders, kinds),

@@ -1,6 +1,6 @@
 """areas.csv, stations.csv and warn_areas.csv -> where things are and what is measured there."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -78,7 +78,7 @@ def read_warns(
     return {station: tuple(codes) for station, codes in warns.items()}
 
 
-def names_of(stations: dict[str, Station]) -> dict[str, tuple[str, ...]]:
+def names_of(stations: Mapping[str, Station]) -> dict[str, tuple[str, ...]]:
     """Ids that answer to a name: id, name and aliases, casefolded; an ambiguous name keeps all of them."""
     names: dict[str, dict[str, None]] = {}
     for station in stations.values():

@@ -1,6 +1,7 @@
 """city.toml -> the city's own words and rules."""
 
 from collections.abc import Collection
+from typing import TypeGuard
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -19,14 +20,32 @@ Words = tuple[str, str, str, str]
 KEYS: dict[str, tuple[str, ...]] = {
     "": (
         *("name", "timezone", "languages", "emergency_number", "last_resort", "exercise"),
-        *("ladder", "crowd", "label", "advice", "binding", "bridge", "sources"),
+        *("ladder", "crowd", "label", "advice", "forecast", "binding", "bridge", "sources"),
     ),
     "ladder": ("boundary", "deadband", "hold_min"),
     "crowd": ("density_per_m2", "advice"),
+    "forecast": ("advice",),
     "binding": ("topic", "format", "options"),
     "bridge": ("name", "kind", "url", "every_s", "stations", "contact", "options"),
 }
-"""Keys of the file by table; those of ``label``, ``advice`` and ``crowd.advice`` are the city's languages."""
+"""Keys of the file by table; those of ``label`` and of each ``advice`` are the city's languages."""
+
+FORECAST_ADVICE: dict[str, tuple[str, str, str]] = {
+    "en": (
+        "High water is possible in the coming hours. Stay away from the river banks and watch the gauge.",
+        "Prepare while there is time: move papers, medicine and vehicles to a higher place. Watch the gauge.",
+        "Prepare to leave while there is time. Watch the gauge; leave when officers say so or the water comes.",
+    ),
+    "id": (
+        "Air mungkin naik dalam beberapa jam ke depan. Jauhi bantaran sungai dan pantau tinggi muka air.",
+        "Bersiaplah: pindahkan dokumen, obat dan kendaraan ke tempat tinggi. Pantau tinggi muka air.",
+        "Bersiap mengungsi. Pantau tinggi muka air; mengungsilah bila petugas mengarahkan atau air datang.",
+    ),
+}
+"""Advice about what is only expected, of severity 1, 2, 3, where a city has no ``[forecast.advice]`` of its own.
+
+"Leave now" hours before any water makes people stay the next time; our own wording, no agency's.
+"""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     label: dict[str, Words]
     advice: dict[str, Words]
     crowd_advice: dict[str, Words]
+    forecast_advice: dict[str, tuple[str, str, str]]
     bindings: tuple[Binding, ...]
     sources: dict[str, str]
     readable: bool
@@ -67,7 +87,7 @@ def read_settings(
         formats: names of the payload formats, None when nobody here knows them.
     """
     toml = Toml(FILE, text, problems)
-    for table in ("", "ladder", "crowd"):
+    for table in ("", "ladder", "crowd", "forecast"):
         toml.only(table, KEYS[table])
     languages = _languages(toml, kinds)
     settings = Settings(
@@ -84,6 +104,7 @@ def read_settings(
         label=_words(toml, "label", languages),
         advice=_words(toml, "advice", languages),
         crowd_advice=_words(toml, "crowd.advice", languages),
+        forecast_advice=_forecast_advice(toml, languages),
         bindings=_bindings(toml, city, formats),
         sources=_sources(toml),
         readable=toml.readable,
@@ -160,13 +181,37 @@ def _words(toml: Toml, path: str, languages: tuple[str, ...]) -> dict[str, Words
     for language in languages:
         key = f"{path}.{language}"
         value = toml.value(key)
-        texts = value if isinstance(value, list) else []
-        if len(texts) != 4 or not all(isinstance(text, str) and text.strip() for text in texts):
+        if not _are_texts(value, 4):
             toml.wrong(key, "four texts, for severity 0, 1, 2, 3")
             continue
-        first, second, third, fourth = texts
+        first, second, third, fourth = value
         found[language] = (first, second, third, fourth)
     return found
+
+
+def _forecast_advice(toml: Toml, languages: tuple[str, ...]) -> dict[str, tuple[str, str, str]]:
+    """The city's own words, else the usual ones of its languages; a language without either advises nothing."""
+    if toml.value("forecast.advice") is None:
+        return {name: FORECAST_ADVICE[name] for name in languages if name in FORECAST_ADVICE}
+    found = {}
+    if languages:
+        toml.only("forecast.advice", languages, "language")
+    for language in languages:
+        value = toml.value(f"forecast.advice.{language}")
+        if not _are_texts(value, 3):
+            toml.wrong(f"forecast.advice.{language}", "three texts, for severity 1, 2, 3")
+            continue
+        first, second, third = value
+        found[language] = (first, second, third)
+    return found
+
+
+def _are_texts(value: object, count: int) -> TypeGuard[list[str]]:
+    return (
+        isinstance(value, list)
+        and len(value) == count
+        and all(isinstance(text, str) and text.strip() for text in value)
+    )
 
 
 def _sources(toml: Toml) -> dict[str, str]:

@@ -30,11 +30,13 @@ class Known(NamedTuple):
         outlooks: newest forecasts by station, those left out that are out of date.
         told: of alerts by id, what their timelines say of the value.
         properties: of stations by id, as of now.
+        ahead: by how much (ms) clocks of devices are ahead, by station.
     """
 
     outlooks: Mapping[str, Outlook] = {}
     told: Mapping[str, Told] = {}
     properties: Mapping[str, Mapping[str, Any]] = {}
+    ahead: Mapping[str, int] = {}
 
 
 _NOTHING = Known()
@@ -70,18 +72,15 @@ def alert_items(
     known: Known = _NOTHING,
 ) -> list[AlertItem]:  # fmt: skip
     """Public alerts, the worst first, then those of what is there before forecasts, then the newest."""
-    alerts = list(alerts)
-    values = {record.id: _value(record, city, language, now, known) for record in alerts}
     public = [part for record in alerts if (part := public_part(record)) is not None]
     public.sort(key=lambda record: (-record.severity, record.forecast, -record.raised_at, record.id))
-    items = [(record, _item(city, record, language, now, exercise=exercise)) for record in public]
     return [
-        item._replace(
-            value=values[record.id],
+        _item(city, record, language, now, exercise=exercise)._replace(
+            value=_value(record, city, language, now, known),
             withdrawn=_withdrawn(record, known, language),
             expected=_expected(city, record, known.outlooks.get(record.station), language, now),
         )
-        for record, item in items
+        for record in public
     ]
 
 
@@ -119,7 +118,7 @@ def _item(city: City, record: AlertRecord, language: str, now: int, *, exercise:
         ended="" if record.closed_at is None else clock_text(record.closed_at, now, city, client),
         areas=areas[:_AREAS_SHOWN],
         more_areas=max(0, len(areas) - _AREAS_SHOWN),
-        advice="" if about_us else city.advice_for(record.hazard, language, record.severity),
+        advice=city.advice_for(record.hazard, language, record.severity, forecast=record.forecast),
         about_us=about_us,
         is_forecast=record.forecast,
     )
@@ -132,7 +131,8 @@ def home_context(
     """Everything the template of the front page needs."""
     water = [s for s in city.stations.values() if s.hazard != "density"]
     crowds = [s for s in city.stations.values() if s.hazard == "density"]
-    rows = {s.id: _row(s, city, snapshot, language, now) for s in city.stations.values()}
+    ahead = known.ahead
+    rows = {s.id: _row(s, city, snapshot, language, now, ahead.get(s.id, 0)) for s in city.stations.values()}
     standing = [alert for alert in alerts if alert.closed_at is None]
     known = known._replace(properties=snapshot.properties)
     items = alert_items(city, standing, language, now, exercise=exercise, known=known)
@@ -148,9 +148,9 @@ def home_context(
     }
 
 
-def _row(station: Station, city: City, snapshot: Snapshot, language: str, now: int) -> Row:
+def _row(station: Station, city: City, snapshot: Snapshot, language: str, now: int, ahead_ms: int) -> Row:
     near = nearest(station, city, snapshot.properties, language)
-    return row_of(station, snapshot.properties[station.id], city, language, now, near)
+    return row_of(station, snapshot.properties[station.id], city, language, now, near, ahead_ms)
 
 
 def _summary(

@@ -116,7 +116,7 @@ class Pages:
 
         def render() -> bytes:
             outlooks = self._outlooks(now) if any(alert.forecast for alert in alerts) else {}
-            known = Known(outlooks, self._tell(alerts))
+            known = Known(outlooks, self._tell(alerts), ahead=service.clocks.ahead.copy())
             context = home_context(
                 service.city, snapshot, alerts, language, now, exercise=service.exercise, known=known
             )
@@ -142,6 +142,7 @@ class Pages:
             readings = await blocking(self._readings, id, station.kind, newest)
             scores = await blocking(service.board.scores, id)
             outlook = await blocking(service.board.forecast, id)
+            ahead_ms = await blocking(service.clocks.look_at, station)
             alerts = list(service.watch.open_alerts)
 
             def render() -> bytes:
@@ -149,7 +150,7 @@ class Pages:
                     station, service.city, snapshot, language, now,
                     readings=readings, alerts=alerts, scores=scores, outlook=outlook,
                     told=self._tell(alert for alert in alerts if alert.station == id),
-                    slack_ms=service.clock.slack_ms, exercise=service.exercise,
+                    ahead_ms=ahead_ms, slack_ms=service.clock.slack_ms, exercise=service.exercise,
                 )  # fmt: skip
                 path = f"/{_other(language)}/{PATHS[_other(language)]['station']}/{id}"
                 return self._page("station.html", language, other_path=path, now=now, **context)

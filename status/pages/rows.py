@@ -37,6 +37,7 @@ class Row(NamedTuple):
     chip: str
     status: str
     note: str
+    clock: str
     near: tuple[str, str]
     emergency: str
     value: str
@@ -58,11 +59,13 @@ def row_of(
     language: str,
     now: int,
     near: tuple[str, str],
+    ahead_ms: int = 0,
 ) -> Row:
     """A station's row.
 
     Args:
         near: name and address of the gauge to look at instead, ("", "") when there is none.
+        ahead_ms: by how much its device's clock is ahead, 0 when nothing says so.
     """
     kind, client = city.kinds[station.kind], words_of(language).client
     chip = chip_of(properties)
@@ -76,6 +79,7 @@ def row_of(
         chip=chip,
         status=_status(properties, chip, language, client, is_siaga=kind.siaga),
         note=_note(properties, chip, client),
+        clock=_clock(ahead_ms, words_of(language)) if ahead_ms and chip in {"never", "stale"} else "",
         near=near,
         emergency=client.call.format(number=city.emergency_number),
         value="" if value is None else number_text(value, kind.decimals, language),
@@ -167,6 +171,13 @@ def _note(properties: Mapping[str, Any], chip: str, client: Words) -> str:
     if chip in {"stale", "never", "out", "awaiting", "unusable"}:
         return str(client[f"note_{chip}"])
     return str(client.note_suspect) if properties["state"] == "suspect" else ""
+
+
+def _clock(ahead_ms: int, words: Words) -> str:
+    """Why nothing that its device sends can be used."""
+    minutes = round(ahead_ms / 60_000)
+    unit, size = ("days", 1440) if minutes >= 2880 else ("hours", 60) if minutes >= 120 else ("minutes", 1)
+    return str(words.clock_ahead.format(span=words.span[unit].format(count=round(minutes / size))))
 
 
 def _density(properties: Mapping[str, Any], language: str, client: Words) -> str:

@@ -36,6 +36,7 @@ def station_context(  # noqa: PLR0913 - everything one page shows
     scores: Sequence[ScoreRecord],
     told: Mapping[str, Told],
     outlook: Outlook | None = None,
+    ahead_ms: int = 0,
     slack_ms: int = 0,
     exercise: bool,
 ) -> dict[str, Any]:
@@ -46,6 +47,7 @@ def station_context(  # noqa: PLR0913 - everything one page shows
         alerts: the open ones of the city.
         told: of these by id, what their timelines say of the value.
         outlook: its newest forecast, however old.
+        ahead_ms: by how much its device's clock is ahead, 0 when nothing says so.
         slack_ms: of the clock.
     """
     words = words_of(language)
@@ -60,7 +62,7 @@ def station_context(  # noqa: PLR0913 - everything one page shows
     near = nearest(station, city, snapshot.properties, language)
     return {
         "station": station,
-        "row": row_of(station, snapshot.properties[station.id], city, language, now, near),
+        "row": row_of(station, snapshot.properties[station.id], city, language, now, near, ahead_ms),
         "row_unit": unit_text(kind.unit, words.client),
         "out_note": snapshot.out_of_service.get(station.id, ""),
         "value_word": words.col_value if is_water else words.col_count,

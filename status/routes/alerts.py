@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from pantau.forms import rfc3339
-from pantau.record import TransitionRecord
+from pantau.city import City
+from pantau.forms import public_part, rfc3339
+from pantau.record import AlertRecord, TransitionRecord
 from pantau.siaga import siaga_of
 from pantau.station import Hazard
 from status.board import AlertQuery
@@ -53,7 +54,7 @@ async def alert(request: Request, id: str, service: At, reader: Reader) -> Respo
     if record is None:
         raise Problem(404, f"there is no alert {id!r}; GET /api/v1/alerts?state=all lists all")
     rows = await blocking(service.board.timeline, id)
-    form = service.alert_form(record)
+    form = service.alert_form(record) | {"advice": _advice(record, service.city)}
     is_siaga = form["siaga"] is not None
     if reader is not None:  # no cache may keep what is the operators' business
         timeline = [_step(row, is_siaga=is_siaga) | _by_whom(row) for row in rows]
@@ -64,6 +65,18 @@ async def alert(request: Request, id: str, service: At, reader: Reader) -> Respo
         form | {"why": reason_of(rows), "timeline": timeline},
         headers={"Vary": "Accept-Encoding, Authorization"},
     )
+
+
+def _advice(record: AlertRecord, city: City) -> dict[str, str] | None:
+    """What people do about what is confirmed of an open alert, by language; None when there is nothing to advise."""
+    part = public_part(record)
+    if part is None or part.closed_at is not None:
+        return None
+    texts = {
+        language: city.advice_for(part.hazard, language, part.severity, forecast=part.forecast)
+        for language in city.languages
+    }
+    return texts if any(texts.values()) else None
 
 
 def _by_whom(row: TransitionRecord) -> dict[str, Any]:

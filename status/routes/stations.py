@@ -1,5 +1,6 @@
 """GET /api/v1/stations and /api/v1/stations/{id}: where each station stands now."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -53,6 +54,7 @@ async def station(request: Request, id: str, service: At) -> Response:
         "sensors": [_sensor(record) for record in service.watch.stations.records(id)],
         "scores": [_score(record) for record in scores],
         "devices": [_device(counting) for counting in devices],
+        "clock_ahead_s": _clock_ahead_s(service, snapshot.properties[id]),
         "forecast": outlook
         and forecast_properties(found, outlook, service.city, now, slack_ms=service.clock.slack_ms),
         "warns": list(service.city.warns.get(id, ())),
@@ -98,6 +100,13 @@ def _links(service: Service, station: Station) -> dict[str, list[dict[str, Any]]
         "upstream": [form(link, link.upstream) for link in city.upstream(station.id)],
         "downstream": [form(link, link.downstream) for link in city.downstream(station.id)],
     }
+
+
+def _clock_ahead_s(service: Service, properties: Mapping[str, Any]) -> int | None:
+    """Why a station is silent although its device sends; None when it is live, or nothing says so."""
+    if properties["state"] not in {"never_reported", "stale"}:
+        return None
+    return service.clocks.ahead.get(properties["id"], 0) // 1000 or None
 
 
 def _hours(minutes: int | None) -> float | None:

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
@@ -206,7 +206,6 @@ def test_readers_follow_by_change_number(engine: Engine) -> None:
         assert store.changed_since(conn, 42) == []
 
 
-@settings(deadline=None)
 @given(value=st.none() | st.floats(allow_nan=False, allow_infinity=False), note=st.text(), code=st.text())
 def test_what_is_written_is_read(value: float | None, note: str, code: str) -> None:
     engine = emptied(SHARED)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from sqlalchemy import Engine
 
 from alerts.channel import Notice
@@ -54,7 +54,6 @@ def test_the_same_changes_make_the_same_rows() -> None:
     assert made(changes) == made(changes)
 
 
-@settings(deadline=None)
 @given(steps=STEPS)
 def test_no_two_notices_share_an_id_and_nobody_but_operators_sees_what_is_pending(
     steps: list[object],

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
@@ -25,7 +25,6 @@ def test_the_outbox_keeps_its_promises(check: Callable[[Engine], None], tmp_path
     engine.dispose()
 
 
-@settings(deadline=None)
 @given(
     outcomes=st.lists(
         st.tuples(st.sampled_from([None, *Sent]), st.integers(0, 700_000), st.booleans()),

@@ -1,7 +1,7 @@
 """What becomes of a notice after an attempt."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.channel import Outcome, Sent
@@ -11,7 +11,6 @@ NOW = 1_700_000_000_000
 IDS = st.text("0123456789abcdef", min_size=1, max_size=32)
 
 
-@settings(deadline=None)
 @given(id=IDS, attempts=st.integers(1, 10_000))
 def test_the_pause_grows_from_5_seconds_to_10_minutes_and_is_always_the_same(id: str, attempts: int) -> None:
     pause = backoff_ms(id, attempts)
@@ -25,7 +24,6 @@ def test_a_channel_is_given_about_a_day() -> None:
     assert 20 < hours < 28
 
 
-@settings(deadline=None)
 @given(
     id=IDS,
     attempts=st.integers(1, 200),

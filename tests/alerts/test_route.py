@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
@@ -46,7 +46,6 @@ def live(steps: list[object], key: AlertKey | None = None) -> list[Change]:
     return life.changes
 
 
-@settings(deadline=None)
 @given(steps=STEPS)
 def test_a_pending_jump_is_told_to_operators_only(steps: list[object]) -> None:
     for change in live(steps):
@@ -57,7 +56,6 @@ def test_a_pending_jump_is_told_to_operators_only(steps: list[object]) -> None:
                 assert moved or change.transition.what in {"retold", "in_service"}
 
 
-@settings(deadline=None)
 @given(steps=STEPS)
 def test_whoever_heard_a_raise_hears_the_end(steps: list[object]) -> None:
     heard: dict[str, set[str]] = {}
@@ -76,7 +74,6 @@ def test_whoever_heard_a_raise_hears_the_end(steps: list[object]) -> None:
             assert waiting <= told
 
 
-@settings(deadline=None)
 @given(worst=st.integers(1, 3), way_down=st.permutations([0, 1, 2]))
 def test_a_confirmed_raise_and_its_all_clear_reach_the_same_roles(worst: int, way_down: list[int]) -> None:
     changes = live(
@@ -86,7 +83,6 @@ def test_a_confirmed_raise_and_its_all_clear_reach_the_same_roles(worst: int, wa
     assert changes[-1].transition.severity == 0
 
 
-@settings(deadline=None)
 @given(steps=STEPS, cause=st.sampled_from(["main", "second"]))
 def test_trouble_with_our_own_data_is_for_operators(steps: list[object], cause: str) -> None:
     for change in live(steps, key_of("hulu", cause, "data")):

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.facts import facts_of, zone_name
@@ -91,7 +91,6 @@ def facts_strategy() -> st.SearchStrategy[Facts]:
     )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(facts=facts_strategy(), language=st.sampled_from(sorted(TEXTS)))
 def test_whatever_happens_a_short_text_fits_one_message(facts: Facts, language: str) -> None:
     short = TEXTS[language].short(facts)
@@ -99,7 +98,6 @@ def test_whatever_happens_a_short_text_fits_one_message(facts: Facts, language: 
     assert set(short) <= GSM
 
 
-@settings(deadline=None)
 @given(facts=facts_strategy(), language=st.sampled_from(sorted(TEXTS)))
 def test_everything_of_an_exercise_says_so_and_nothing_else_does(facts: Facts, language: str) -> None:
     text = TEXTS[language]

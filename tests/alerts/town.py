@@ -47,6 +47,10 @@ TOWN = City(
         "id": ("Tidak perlu tindakan.", "Cari jalan lain.", "Jangan masuk.", "Menepi perlahan."),
         "en": ("Nothing to do.", "Choose another way.", "Do not enter.", "Move slowly to the edge."),
     },
+    forecast_advice={
+        "id": ("Jauhi kali.", "Bersiap selagi ada waktu.", "Kenali jalan mengungsi."),
+        "en": ("Stay off the river.", "Prepare while there is time.", "Know your way out."),
+    },
     emergency_number="112", kinds={"water_level": WATER, "crowd_count": CROWD},
     stations={
         station.id: station

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HOUR = 3_600_000
 START = 1_704_067_200_000  # 2024-01-01T00:00Z
 HOURS = 24 * 30
-FORECAST = "model,issued_at,target_at,lead_h,value_now,q05,q50,q95,probability,yes,observed"
+FORECAST = "model,issued_at,target_at,lead_h,value_now,q05,q50,q95,probability,yes,observed,limit"
 
 
 def utc(ms: int) -> str:
@@ -51,7 +51,7 @@ def forecast_lines() -> Iterator[str]:
                 at = START + hour * HOUR
                 yield (
                     f"{model},{utc(at)},{utc(at + lead * HOUR)},{lead},{now},{band},{said},"
-                    f"{int(middle >= 750)},{then}"
+                    f"{int(middle >= 750)},{then},750"
                 )
 
 

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, Engine, MetaData, inspect, select, text
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, MetaData, event, inspect, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from app.database import METADATA, create_tables, migrate, open_engine, unit_of_work
+from app import migrations
+from app.database import METADATA, create_tables, exchange_note, migrate, open_engine, unit_of_work
 from ingest.store.tables import cursors
 from tests.peers import Postgres, postgres
 
@@ -73,6 +77,35 @@ def test_migrating_twice_is_harmless(engine: Engine) -> None:
     migrate(engine)
     with engine.connect() as connection:
         assert connection.execute(select(cursors.c.pos)).scalar() == 7
+
+
+def test_the_newest_file_of_the_migrations_is_the_one_that_alembic_ends_with() -> None:
+    """A start compares the database with its name alone."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    newest = max(file.name for file in (Path(migrations.__file__).parent / "versions").glob("[0-9]*.py"))
+    assert ScriptDirectory.from_config(config).get_heads() == [newest.partition("_")[0]]
+
+
+def test_a_database_of_another_version_is_not_taken_for_a_current_one(engine: Engine) -> None:
+    migrate(engine)
+    with unit_of_work(engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(CommandError, match="9999"):
+        migrate(engine)
+
+
+def test_a_note_that_says_the_same_is_not_written_again(engine: Engine) -> None:
+    migrate(engine)
+    assert [exchange_note(engine, "filters", text) for text in ("a", "a", "b")] == ["", "a", "a"]
+    writers: list[str] = []
+
+    def note(_connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        writers.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    assert exchange_note(engine, "filters", "b") == "b"
+    assert not [statement for statement in writers if statement.startswith(("BEGIN IMMEDIATE", "INSERT"))]
 
 
 def test_tables_made_at_once_are_the_migrated_ones(tmp_path: Path) -> None:

@@ -7,11 +7,14 @@ import pytest
 from sqlalchemy import Engine
 from typer.testing import CliRunner
 
+from app.board import Board
 from app.cli import make_cli
 from app.doctor.checks.future import ahead
 from ingest.store.embedded import EmbeddedStore
 from pantau.reading import Reading
-from tests.virtual_service import CITY, MIN, T0, fresh_database
+from status.clocks import Clocks
+from status.watch import Watch
+from tests.virtual_service import CITY, MIN, T0, VirtualService, fresh_database, reading
 
 NOW = T0 + 600 * MIN
 
@@ -46,6 +49,26 @@ def test_a_clock_that_was_set_right_a_day_ago_is_not_told(engine: Engine) -> Non
     store = EmbeddedStore(engine)
     store.write([sent("awan-1", by=15 * MIN, at=NOW - 30 * 60 * MIN), sent("awan-1", by=0)])
     assert [one.status for one in ahead(store, CITY, NOW)] == ["ok"]
+
+
+def test_the_page_finds_what_the_doctor_finds_from_the_message_to_the_sentence(engine: Engine) -> None:
+    service = VirtualService(engine)
+    service.process(reading("awan-1", 100, T0 + 15 * MIN, received_at=T0), reading("batu-1", 100, T0))
+    while service.forwarder.turn():
+        pass
+    store = EmbeddedStore(engine)
+    board = Board(engine, CITY, service.clock, store)
+    watch = Watch(board, CITY, service.clock, exercise=True, report=print)
+    watch.stations.refresh(T0)
+    clocks = Clocks(board, CITY, service.clock, watch, print)
+    clocks.turn()
+    assert clocks.ahead == {"awan-1": 15 * MIN}
+    (found,) = ahead(store, CITY, T0)
+    assert "awan-1" in found.text
+    service.clock.set(T0 + 10 * MIN)
+    service.read("awan-1", 101)
+    watch.stations.refresh(service.clock.now())
+    assert clocks.look_at(CITY.stations["awan-1"]) == 0, "its clock was set right"
 
 
 def test_the_command_asks_the_database_of_the_settings(engine: Engine, tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ def test_every_model_and_lead_has_a_row_and_the_file_gives_the_same_figures(
         (model, lead) for model in ("persistence", "upstream_rule", "ridge", "pantau") for lead in (1.0, 3.0)
     ]
     told = pd.read_csv(out)
+    assert set(told["limit"]) == {480.0}, "whoever scores it later has to know what yes means"
     for row in rows:
         mine = told[
             (told["model"] == row["model"]) & (told["lead_h"] == row["lead_h"]) & told["observed"].notna()

@@ -221,7 +221,7 @@ def scores_of(service: VirtualService) -> list[Score]:
         return [score for _, _, row in journal.read(connection, 0, 10_000) for score in row.scores]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(VALUES, st.sets(st.integers(0, 39)), st.sets(st.integers(0, 39)))
 def test_restarted_at_any_place_the_slow_lane_says_what_an_uninterrupted_one_says(
     values: list[tuple[str, int, int]], restarts: set[int], saves: set[int]

@@ -228,7 +228,7 @@ def fail(service: VirtualService, inputs: Inputs) -> None:
         connection.execute(text("DROP TRIGGER no"))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(MOVES)
 def test_the_store_ends_with_the_same_from_memory_from_a_ring_that_drops_and_from_the_journal(
     moves: list[tuple[str, list[tuple[int, float]]]],
@@ -308,7 +308,7 @@ def cursors(service: VirtualService) -> tuple[int, int]:
         return journal.cursor(connection, "slow"), journal.cursor(connection, "slow_snapshot")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     values=VALUES, saves=st.sets(st.integers(0, 39)), restarts=st.sets(st.integers(0, 39)),
     dies_before_commit=st.sets(st.integers(0, 39)), piece=st.integers(1, 3),

@@ -48,7 +48,8 @@ def trained(cli: typer.Typer, tmp_path_factory: pytest.TempPathFactory) -> tuple
         file = data / f"{seed}.csv"
         rows = [f"{_rfc(at)},{STATION},{value:.1f},cm" for at, value in tide(6, seed=seed)]
         file.write_text("\n".join(["time,station,value,unit", *rows]), encoding="utf-8")
-        told = _run(cli, "train", file, "--city", CITY, "--out", data / "models", "--json", "--by", "sari")
+        told = _run(cli, "train", file, "--city", CITY, "--out", data / "models", "--json", "--by", "sari",
+                    *["--promote"] * (seed == 1))  # fmt: skip
         versions.append(json.loads(told.stdout)["version"])
     return data, versions
 
@@ -165,11 +166,23 @@ def test_a_live_version_that_cannot_be_used_is_marked_ends_with_1_and_is_mended_
         _run(cli, "train", data / "1.csv", "--city", CITY, "--out", data / "models", "--json").stdout
     )
     assert told["live"]
-    assert told["remark"] == (
-        "it takes the place of a CURRENT that held no version" if broken == "CURRENT"
-        else "it could not be used and is mended"
-    )  # fmt: skip
+    assert told["remark"] == "it could not be used and is mended"
     assert _states(cli, data) == {first: "live"}
+
+
+def test_another_version_does_not_take_the_place_of_a_current_that_holds_none_unasked(
+    cli: typer.Typer, trained: tuple[Path, list[str]], data: Path
+) -> None:
+    (data / "models" / NAME / "CURRENT").write_bytes(b"junk")
+    words = ("train", data / "2.csv", "--city", CITY, "--out", data / "models", "--json")
+    told = json.loads(_run(cli, *words).stdout)
+    assert (told["live"], told["remark"]) == (
+        False,
+        "CURRENT holds no version, so the rules run alone until a promotion",
+    )
+    told = json.loads(_run(cli, *words, "--promote").stdout)
+    assert (told["live"], told["remark"]) == (True, "it takes the place of a CURRENT that held no version")
+    assert _states(cli, data) == {trained[1][1]: "live"}
 
 
 def test_another_version_is_not_promoted_in_the_place_of_a_broken_one_unasked(
@@ -287,6 +300,17 @@ def test_the_doctor_says_whether_models_can_be_used(
     assert "rollback" not in bad.do
 
 
+def test_the_doctor_says_what_makes_a_model_live_that_waits_for_it(
+    data: Path, trained: tuple[Path, list[str]]
+) -> None:
+    folder = data / "models" / NAME
+    for name in ("CURRENT", "HISTORY.jsonl"):  # as training leaves them: nobody has decided yet
+        (folder / name).unlink()
+    (found,) = _look(data)
+    assert (found.status, found.text) == ("note", f"{NAME}: live none: the rules run alone")
+    assert f"`pantau model promote {NAME} VERSION` makes one live" in found.do
+
+
 def test_the_doctor_advises_a_roll_back_only_to_a_former_version_that_can_be_used(
     cli: typer.Typer, data: Path, trained: tuple[Path, list[str]]
 ) -> None:
@@ -349,7 +373,7 @@ def season(
     file = recordings() / "water_ciliwung" / "ciliwung_2021-10_2024-05.csv"
     jakarta = CITY.parent / "jakarta"
     told = _run(cli, "train", file, "--city", jakarta, "--model", "forecast", "--start", "2021-11-01", "--end",
-                "2022-05-01", "--out", out / "models", "--json")  # fmt: skip
+                "2022-05-01", "--out", out / "models", "--promote", "--json")  # fmt: skip
     return out, [json.loads(line) for line in told.stdout.splitlines()]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -79,7 +79,6 @@ def test_a_long_series_makes_a_small_picture_that_keeps_its_peak(tmp_path: Path)
     assert 12_345 in thinned(noise)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6) | st.just(float("nan")), min_size=1, max_size=300), st.integers(8, 100))
 def test_thinning_keeps_ends_peaks_and_order(values: list[float], most: int) -> None:
     array = np.array(values)
@@ -237,7 +236,8 @@ def test_what_an_evaluation_of_forecasts_writes_can_be_drawn(tmp_path: Path) -> 
     )
     plot("hydrograph", levels, out, "--target", "Hilir", "--limits", "750", "--out", picture)
     assert "5 to 95 %" in texts(picture)
-    assert "came true" in plot("reliability", out, "--limit", "750", "--lead", "3", "--out", picture)
+    assert "came true" in plot("reliability", out, "--lead", "3", "--out", picture)
+    assert "level at or above 750 cm" in texts(picture)
 
 
 def test_what_an_evaluation_of_crowds_writes_can_be_drawn(tmp_path: Path) -> None:

@@ -1,5 +1,9 @@
 """``pantau plot reliability``: counts, shares and intervals by hand."""
 
+import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +11,7 @@ import pandas as pd
 import pytest
 
 from app.drawings.reliability import bins_of, brier, wilson
-from tests.app.plotting import FORECAST, HOURS, a_forecast_file, level_at, plot, refusal, texts, written
+from tests.app.plotting import FORECAST, ROOT, a_forecast_file, plot, refusal, texts, written
 
 
 @pytest.fixture
@@ -58,11 +62,44 @@ def test_a_limit_that_the_probabilities_were_not_made_for_is_refused(
 ) -> None:
     out = tmp_path / "r.svg"
     said = refusal("reliability", forecasts, "--limit", limit, "--out", out)
-    now = sorted(level_at(hour) for hour in range(0, HOURS - 6, 3))
-    low, high = max(one for one in now if one < 750), min(one for one in now if one >= 750)
-    assert f"made for a limit above {low:g} and up to {high:g}" in said
-    assert f"--limit is {limit}" in said
+    assert f"made for a limit of 750, --limit is {limit}; give that limit" in said
     assert not out.exists()
+
+
+def test_the_limit_stands_in_the_file_and_of_several_one_is_named(forecasts: Path, tmp_path: Path) -> None:
+    out = tmp_path / "r.svg"
+    assert plot("reliability", forecasts, "--out", out) == plot(
+        "reliability", forecasts, "--limit", "750", "--out", out
+    )
+    assert "level at or above 750 cm" in texts(out)
+    lines = forecasts.read_text(encoding="utf-8").splitlines()
+    higher = [line.removesuffix(",750") + ",800" for line in lines[1:]]
+    both = written(tmp_path / "both.csv", *lines, *higher)
+    assert "its limits are 750, 800; name one with --limit" in refusal("reliability", both, "--out", out)
+    of_both, alone = (plot("reliability", file, "--limit", "750", "--out", out) for file in (both, forecasts))
+    assert of_both == alone
+    assert plot("reliability", both, "--limit", "800", "--out", out) != alone
+
+
+def test_a_file_from_before_limits_were_written_says_what_is_missing(forecasts: Path, tmp_path: Path) -> None:
+    lines = [line.rpartition(",")[0] for line in forecasts.read_text(encoding="utf-8").splitlines()]
+    old = written(tmp_path / "old.csv", *lines)
+    said = refusal("reliability", old, "--limit", "750", "--out", tmp_path / "r.svg")
+    assert "old.csv:1: column limit missing" in said
+
+
+def test_a_file_is_read_only_once(forecasts: Path, tmp_path: Path) -> None:
+    """What is given through a pipe is gone when it was read."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(forecasts.read_bytes()), daemon=True)
+    writer.start()
+    pantau = [sys.executable, "-c", "from app.cli import main; main()"]
+    done = subprocess.run(
+        [*pantau, "plot", "reliability", pipe, "--out", tmp_path / "r.svg"],
+        capture_output=True, text=True, timeout=60, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert "came true" in done.stdout, done.stderr
 
 
 def test_a_reliability_diagram_tells_counts_base_rate_and_score(forecasts: Path, tmp_path: Path) -> None:
@@ -101,7 +138,7 @@ def test_a_reliability_diagram_refuses_what_it_cannot_count(forecasts: Path, tmp
 
 def test_a_level_at_the_limit_has_reached_it(tmp_path: Path) -> None:
     row = "pantau,2024-01-01T00:00:00Z,2024-01-01T03:00:00Z,3,700,,,,0.5,1"
-    file = written(tmp_path / "f.csv", FORECAST, f"{row},750.0", f"{row},749.9", f"{row},750.1")
+    file = written(tmp_path / "f.csv", FORECAST, f"{row},750.0,750", f"{row},749.9,750", f"{row},750.1,750")
     assert "3 forecasts, 2 came true" in plot(
         "reliability", file, "--limit", "750", "--out", tmp_path / "r.svg"
     )

@@ -103,7 +103,7 @@ MOVES = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(moves=MOVES, most=st.integers(0, 15), limit=st.integers(1, 6))
 def test_whatever_happens_it_says_what_the_journal_says_or_that_it_cannot(
     moves: list[tuple[str, int]], most: int, limit: int
@@ -140,7 +140,7 @@ JUMPS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(JUMPS, st.integers(1, 4))
 def test_what_the_pipeline_committed_is_in_memory_as_it_is_on_disk_whatever_became_of_it_later(
     values: list[tuple[str, float, int]], size: int

@@ -9,7 +9,7 @@ import pytest
 
 from app import journal, service
 from app.health import Health
-from app.service import FastLane, slow_loop, wait_until_ready
+from app.service import FastLane, give_a_head_start, slow_loop
 from ingest.format import Message
 from ingest.receiver import ReceiverStats
 from tests.virtual_service import MIN, T0, VirtualService, fresh_database, reading
@@ -73,23 +73,32 @@ def until(claim: object, within_s: float = 3.0) -> None:
         time.sleep(0.01)
 
 
-def test_who_reads_much_lets_the_fast_lane_listen_first() -> None:
+def test_who_reads_much_lets_the_fast_lane_listen_and_take_what_waited_first() -> None:
     health, stop, order = Health(), threading.Event(), []
 
     def follower() -> None:
-        wait_until_ready(health, stop)
+        give_a_head_start(health, stop)
         order.append("follower")
 
     thread = threading.Thread(target=follower)
     thread.start()
-    thread.join(0.1)
-    order.append("ready")
-    health.ready = True
+    for step in ("ready", "caught_up"):
+        thread.join(0.1)
+        order.append(step)
+        setattr(health, step, True)
     thread.join(5)
-    assert order == ["ready", "follower"]
+    assert order == ["ready", "caught_up", "follower"]
+
+
+def test_nobody_waits_for_ever_for_a_fast_lane_that_never_catches_up() -> None:
+    health = Health()
+    health.ready = True
+    began = time.monotonic()
+    give_a_head_start(health, threading.Event())
+    assert time.monotonic() - began < 5
 
 
 def test_nobody_waits_for_readiness_when_the_service_stops() -> None:
     stop = threading.Event()
     stop.set()
-    wait_until_ready(Health(), stop)
+    give_a_head_start(Health(), stop)

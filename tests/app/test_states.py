@@ -2,17 +2,20 @@
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from app.database import unit_of_work
 from app.journal import cursor
-from app.state import NOTHING, GroupState, SensorState, dump, load
+from app.state import NOTHING, GroupState, SensorState, dump, is_calm, load
 from app.states import States
 from app.step import Step
 from ingest.store.latest import latest_since
 from ingest.store.tables import snapshots
 from models.all import detectors
 from pantau.alert import AlertKey, AlertState
+from pantau.ladder import Rung
 from tests.virtual_service import CITY, MIN, T0, VirtualService, fresh_database, table_rows
 
 DETECTORS = detectors()
@@ -212,6 +215,63 @@ def test_calm_sensors_keep_neither_rung_nor_detector_and_share_what_is_empty() -
     with service.engine.connect() as connection:
         [record] = latest_since(connection, -1)
     assert record.severity == 0, "a station with limits has a severity, if only 0"
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["alerts", "x\xa6alerts", ""]), st.floats(), st.integers(0, 1 << 40)))
+)
+def test_a_group_is_calm_whatever_its_sensors_say(sensors: list[tuple[str, float, int]]) -> None:
+    state = GroupState()
+    for station, value, at in sensors:
+        state.sensors[station] = SensorState(
+            station, "main", at, value, rungs={"level": Rung(2, 1, [at, None, at])}
+        )
+    assert is_calm(dump(state, {}))
+
+
+def test_a_group_with_anything_in_force_is_not_calm() -> None:
+    key = AlertKey("awan-1", "flood", "level", "awan-1")
+    alert = AlertState(key, "id", T0, confirmed=1, state="unacknowledged")
+    for field, value in {
+        "alerts": {str(key): alert}, "muted": {"k": 1}, "out_of_service": {"awan-1": "x"}, "opened": {"k": 0},
+    }.items():  # fmt: skip
+        assert not is_calm(dump(msgspec.structs.replace(GroupState(), **{field: value}), {})), field
+    fast = GroupState({"a": SensorState("a", "main", fast={"rate_of_rise": DETECTORS["rate_of_rise"].start(
+        CITY.stations["awan-1"], CITY.kinds["water_level"])})})  # fmt: skip
+    assert not is_calm(dump(fast, DETECTORS))
+    assert not is_calm(b"")
+
+
+def test_after_a_restart_only_groups_that_something_comes_for_are_taken_apart() -> None:
+    service = VirtualService(fresh_database())
+    service.snapshot(now=True)
+    for station, value in (("awan-1", 20), ("batu-1", 20), ("awan-1", 225)):
+        service.clock.set(service.clock.now() + 10 * MIN)
+        service.read(station, value)
+    restarted = VirtualService(service.engine, at=service.clock.now())
+    states = restarted.pipeline.states
+    assert (set(states._states), set(states._asleep)) == ({"awan"}, {"batu"})
+    restarted.read("batu-1", 21)
+    assert (set(states._states), set(states._asleep)) == ({"awan", "batu"}, set())
+    assert restarted.states()["awan"] == service.states()["awan"]
+
+
+def test_a_calm_snapshot_that_cannot_be_read_is_a_fresh_start_when_something_comes_for_it() -> None:
+    service = VirtualService(fresh_database())
+    service.snapshot(now=True)
+    service.read("batu-1", 20)
+    [body] = service.states().values()
+    with unit_of_work(service.engine) as connection:
+        connection.execute(snapshots.update().values(body=b"\xc1" + body[1:]))
+    restarted = VirtualService(service.engine, at=service.clock.now() + 10 * MIN)
+    assert set(restarted.pipeline.states._asleep) == {"batu"}
+    restarted.snapshot(now=True)
+    restarted.read("batu-1", 21)
+    state = restarted.pipeline.states.peek("batu")
+    assert state is not None
+    assert [sensor.seen for sensor in state.sensors.values()] == [21]
+    again = VirtualService(service.engine, at=restarted.clock.now())
+    assert again.states() == restarted.states()
 
 
 def test_a_timer_that_only_the_snapshot_knows_comes_due_after_a_restart() -> None:

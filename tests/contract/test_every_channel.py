@@ -123,7 +123,7 @@ def test_the_whole_alphabet_arrives(reach: Reach) -> None:
     assert reach.send(title="Δ 水位 🌊", text="ü\n\t\"'<&>\u2028", short="x").sent is Sent.DELIVERED
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(address=st.text(max_size=60))
 def test_no_address_makes_a_channel_raise(reach: Reach, address: str) -> None:
     """Only the ones that the channel itself says cannot work: the others might reach somebody."""

@@ -46,6 +46,16 @@ def test_every_language_has_four_texts_of_everything(city: City) -> None:
         assert all(all(words) for words in texts.values())
 
 
+def test_a_forecast_never_sends_people_away_as_water_that_is_there_does(city: City) -> None:
+    assert set(city.forecast_advice) == set(city.languages)
+    for language in city.languages:
+        for severity in (1, 2, 3):
+            expected = city.advice_for("flood", language, severity, forecast=True)
+            assert expected.strip()
+            assert expected not in city.advice[language]
+        assert city.advice_for("flood", language, 0, forecast=True) == "", "one that ended advises nothing"
+
+
 def test_every_station_is_found_by_its_id_and_its_name_belongs_to_it(city: City) -> None:
     for station in city.stations.values():
         assert city.find(station.id) is station

@@ -110,7 +110,6 @@ PAYLOADS = st.binary(max_size=300) | JSONISH.map(lambda found: json.dumps(found)
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@settings(deadline=None)  # a megabyte on a busy machine takes what it takes
 @given(data=st.data(), payload=PAYLOADS, retain=st.booleans())
 @example(data=None, payload=b"[" * 100_000, retain=False)
 @example(data=None, payload=b'{"x":' * 100_000, retain=False)
@@ -175,7 +174,7 @@ def test_a_format_that_needs_former_messages_remembers_and_the_others_cost_nothi
 
 
 @pytest.mark.parametrize("name", sorted(REMEMBERING))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(data=st.data(), cuts=CUTS, junk=st.lists(PAYLOADS, max_size=3))
 def test_what_is_remembered_survives_a_restart_anywhere(
     name: str, data: st.DataObject, cuts: list[Cut], junk: list[bytes]

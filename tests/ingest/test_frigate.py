@@ -191,7 +191,7 @@ def test_all_mistakes_in_options_are_told() -> None:
     assert FORMAT.problems(small_city(), {"zones": ZONES, "cameras": 3})[0].endswith("found 3")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_any_life_of_a_square_gives_the_count_of_those_who_are_there(data: st.DataObject) -> None:
     """Each person's newest news counts, however often and late the older ones come again."""

@@ -31,7 +31,7 @@ def gateway() -> Decoder:
     return sparkplug.decoder(metrics=sparkplug.WHERE)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     steps=st.lists(st.sampled_from(["data", "data", "data", "history", "rebirth", "reconnect"]), max_size=30),
     cuts=CUTS,
@@ -146,7 +146,7 @@ def frames(numbers: list[int]) -> list[bytes]:
     ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(numbers=st.lists(st.integers(1, 5), min_size=2, max_size=12), cuts=CUTS)
 def test_a_frame_is_counted_whole_through_any_kill(numbers: list[int], cuts: list[Cut]) -> None:
     messages = [Message("ds/a", payload, T0 + 3_600_000) for payload in frames(numbers)]
@@ -196,7 +196,7 @@ def square(**options: Any) -> Decoder:
     return frigate.events(**{"learn_s": 2, "forget_s": 3, **options})
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data(), cuts=CUTS)
 def test_people_are_counted_right_through_any_kill(data: st.DataObject, cuts: list[Cut]) -> None:
     messages = []

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.decode import Batch, Decoder
@@ -33,7 +33,6 @@ def written(items: dict[str, Any], form: str) -> Any:
 NUMBER = st.sampled_from([str, int, float])
 
 
-@settings(deadline=None)
 @given(
     count=st.integers(-1_000, 1_000_000),
     as_count=NUMBER,

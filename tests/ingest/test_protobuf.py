@@ -5,7 +5,7 @@ import time
 from contextlib import suppress
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.protobuf import BYTES, FIXED32, FIXED64, VARINT, Field, bytes_field, fields, single, varint_field
@@ -19,7 +19,6 @@ def read(data: bytes, most: int = 1_000) -> list[Field]:
     return list(fields(data, most))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(NUMBERS, WHOLES | st.binary(max_size=300)), max_size=20))
 def test_what_is_written_is_read_again(written: list[tuple[int, int | bytes]]) -> None:
     data = b"".join(
@@ -40,7 +39,6 @@ def test_numbers_of_fixed_width_are_handed_out_as_bytes() -> None:
     ]
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=400))
 @example(b"\xff" * 400)
 @example(b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")
@@ -53,7 +51,6 @@ def test_any_bytes_give_fields_or_a_refusal(data: bytes) -> None:
     assert all(0 <= field.whole < 2**64 and 0 < field.number < 2**29 for field in found)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(NUMBERS, st.binary(min_size=1, max_size=40)), min_size=1, max_size=4), st.data())
 def test_a_message_that_is_cut_off_within_a_field_is_refused(
     written: list[tuple[int, bytes]], data: st.DataObject
@@ -89,14 +86,12 @@ def test_a_million_fields_are_refused_at_the_limit_not_at_the_end() -> None:
     assert time.perf_counter() - began < 1
 
 
-@settings(deadline=None)
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_a_float_is_the_same_float_in_fewer_digits(value: float) -> None:
     data = struct.pack("<f", value)
     assert struct.pack("<f", single(data)) == data
 
 
-@settings(deadline=None)
 @given(st.integers(-99_999, 99_999), st.integers(0, 3))
 def test_a_float_of_a_short_decimal_number_is_that_number(digits: int, places: int) -> None:
     meant = digits / 10**places

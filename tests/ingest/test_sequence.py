@@ -186,7 +186,7 @@ def test_a_restart_whose_number_falls_into_a_gap_is_a_restart() -> None:
     assert facts(counted(*first, *(sent(285 + n, 1000 + n) for n in range(3))))[2:] == (1, 1)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     lost=st.sets(st.integers(1, 298), max_size=12),
     late=st.sets(st.integers(1, 298), max_size=18),
@@ -219,7 +219,7 @@ def test_what_a_device_lost_is_found_however_the_rest_arrives(
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(
         st.tuples(

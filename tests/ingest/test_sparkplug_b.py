@@ -400,7 +400,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(steps=STEPS, data=st.data())
 def test_any_life_of_a_gateway_gives_each_value_to_its_station(steps: list[str], data: st.DataObject) -> None:
     one, gateway = decoder(metrics=WHERE), Gateway()
@@ -447,7 +447,7 @@ def check(batch: Batch) -> None:
     assert batch.gone == []  # a death is never the present session's in this life
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     steps=st.lists(
         st.sampled_from(["data", "data", "history", "again", "rebirth", "reconnect"]), max_size=30
@@ -484,7 +484,6 @@ def test_a_gateway_that_loses_nothing_is_never_asked_and_never_refused(
         inbox = []
 
 
-@settings(deadline=None)
 @given(junk=st.binary(max_size=120), cut=st.integers(0, 80))
 def test_a_birth_with_junk_gives_readings_or_a_refusal_and_no_false_alias(junk: bytes, cut: int) -> None:
     one = decoder()

@@ -312,7 +312,7 @@ def test_a_retirement_that_did_not_happen_changes_nothing(tmp_path: Path) -> Non
     assert (found.is_retired(), found.rollback(any_body, NOTE)) == (False, A)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.sampled_from([A, B, C, "back", "shadow", "end", "retire"]), max_size=12))
 @example([C, A, "shadow", "back"])
 def test_whatever_is_done_live_and_challenger_are_whole_versions_and_never_the_same(

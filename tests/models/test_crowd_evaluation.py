@@ -158,7 +158,7 @@ class _Sum:
 
 
 @given(seed=st.integers(0, 1000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_surges_disturb_neither_each_other_nor_what_comes_after(seed: int) -> None:
     test = _plan(_daily(12), seed=seed)
     trace = crowd.trace(Model("sum", lambda *_: _Sum(), 1.0), test)

@@ -41,7 +41,7 @@ def test_batch_and_live_agree_to_the_last_bit_on_a_river() -> None:
     _same(series_of(*map(list, zip(*tide(5), strict=True))))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(

@@ -15,6 +15,7 @@ from models.forecast_features import HOUR_MS
 from models.forecast_fit import Settings, changes_ahead, fit, levels_in
 from models.forecast_repair import Levels
 from models.forecast_repair import levels as repaired
+from models.forecast_trees import Grove, Walk
 from models.recent import Recent
 from pantau.errors import ConfigError
 from tests.models.river import LAG, hours, river
@@ -74,7 +75,7 @@ def test_it_learns_that_the_water_upstream_comes() -> None:
     assert mine < 0.25 * np.abs(came[:, lead])[lively].mean()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 839), st.booleans())
 def test_one_forecast_live_is_the_one_that_was_evaluated(row: int, with_upstream: bool) -> None:
     series = levels(other())
@@ -94,6 +95,26 @@ def test_one_forecast_live_is_the_one_that_was_evaluated(row: int, with_upstream
         assert told == pytest.approx(many, abs=1e-9)
 
 
+def test_one_row_walks_through_the_trees_as_many_rows_do() -> None:
+    forest = model().cores[0].forest
+    grove, walk = Grove(forest), Walk(forest)
+    edges = np.array(forest.threshold)
+    x = np.random.default_rng(3).choice(edges, (200, model().cores[0].width))  # on the thresholds themselves
+    middles, spreads = grove.answer(x)
+    for row in range(len(x)):
+        assert walk.answer(x[row]) == (middles[row].tolist(), spreads[row].tolist())
+
+
+def test_what_is_reached_now_is_certain_live_as_well() -> None:
+    series = levels(other())
+    batch = model().predict_all(series[0].times, series)
+    above = np.flatnonzero((batch.now >= LIMIT) & (batch.now < LIMIT + 9))
+    assert len(above)
+    for at in series[0].times[above].tolist():
+        live = model().predict(recent(series[0], at), {"up": recent(series[1], at)}, at)
+        assert {step.within[0] for step in live.steps} == {1.0}
+
+
 def test_many_at_once_are_each_one_alone() -> None:
     series = levels(other())
     at = series[0].times[::37]
@@ -104,7 +125,7 @@ def test_many_at_once_are_each_one_alone() -> None:
             np.testing.assert_allclose(getattr(one, name)[0], getattr(whole, name)[row], rtol=0, atol=1e-9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(30, 800), st.floats(-500, 500))
 def test_what_comes_later_changes_no_forecast(cut: int, later: float) -> None:
     series = levels(other())

@@ -149,14 +149,46 @@ def test_without_a_city_nothing_is_forecast() -> None:
     assert kali.scores == []
 
 
-def test_outlooks_come_every_ten_minutes_at_most() -> None:
-    kali = River()
-    times = []
-    for _ in range(60):
-        kali.at += 3 * MIN - 10 * MIN
-        times += [score.at for score in kali.read(CALM) if score.station == "tengah"]
-    assert all(later - sooner >= 10 * MIN for sooner, later in pairwise(times))
-    assert len(times) > 10
+def gaps(kali: River, rows: int, minutes: int, rise: float = 0.0) -> list[int]:
+    """Minutes between the outlooks of tengah, which is read so often and rises by so much each time."""
+    for row in range(rows):
+        kali.at += minutes * MIN - 10 * MIN
+        kali.read(CALM | {"tengah": CALM["tengah"] + rise * row})
+    times = [score.at for score in kali.of("tengah")]
+    return [(later - sooner) // MIN for sooner, later in pairwise(times)]
+
+
+def test_outlooks_come_every_ten_minutes_at_most_while_a_gauge_moves() -> None:
+    found = gaps(River(), 20, 3, rise=2.0)
+    assert set(found) == {12}
+    assert len(found) == 4
+
+
+def test_a_calm_gauge_where_nothing_moves_has_a_new_outlook_every_twenty_minutes() -> None:
+    assert set(gaps(River(), 36, 10)) <= {10, 20}, "ten minutes where bands are to learn from one"
+    assert max(gaps(River(), 60, 3)) == 24, (
+        "the first that is judged after twenty minutes: of bursts it is every second"
+    )
+    assert set(gaps(River(), 6, 60)) == {60}
+
+
+@pytest.mark.parametrize(("moved", "level"), [("hulu", 22.0), ("hulu", 18.0), ("tengah", 92.0)])
+def test_the_first_reading_after_anybody_has_moved_has_an_outlook_at_once(moved: str, level: float) -> None:
+    still, moving = River(), River()
+    for each in (still, moving):
+        each.calm()
+        while "tengah" not in {score.station for score in each.read(CALM)}:
+            pass
+    assert "tengah" not in {score.station for score in still.read(CALM)}
+    assert "tengah" in {score.station for score in moving.read(CALM | {moved: level})}
+
+
+def test_a_gauge_near_or_above_a_limit_has_an_outlook_each_ten_minutes_though_nothing_moves() -> None:
+    for tengah, hulu in ((190.0, 20.0), (360.0, 20.0), (90.0, 160.0)):
+        kali = River()
+        kali.calm(2, tengah=tengah, hulu=hulu)
+        times = [score.at for score in kali.of("tengah")]
+        assert {(later - sooner) // MIN for sooner, later in pairwise(times)} == {10}
 
 
 # --- how it ends ----------------------------------------------------------------------------------------------------
@@ -291,13 +323,13 @@ def play(kali: River, rows: list[tuple[str, int, int, bool]], *, restarts: bool 
     return told
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(WATER)
 def test_a_restart_anywhere_changes_no_later_forecast(rows: list[tuple[str, int, int, bool]]) -> None:
     assert play(River(), rows, restarts=True) == play(River(), rows)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(WATER, st.integers(0, 39))
 def test_no_later_reading_of_any_station_changes_an_earlier_forecast(
     rows: list[tuple[str, int, int, bool]], cut: int
@@ -305,7 +337,7 @@ def test_no_later_reading_of_any_station_changes_an_earlier_forecast(
     assert play(River(), rows)[:cut] == play(River(), rows[:cut])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(WATER)
 def test_a_score_is_one_of_four_above_what_is_in_force_and_every_band_is_in_order(
     rows: list[tuple[str, int, int, bool]],

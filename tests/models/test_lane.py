@@ -273,6 +273,15 @@ def test_silence_between_two_readings_is_told_though_nobody_looked_meanwhile() -
     assert [(score.at - T0, score.score) for score in scores] == [(40 * MIN, 1.0), (60 * MIN, 0.0)]
 
 
+def test_an_exercise_that_goes_on_at_another_speed_has_another_patience_with_silence() -> None:
+    slack = [30 * MIN]
+    lane = SlowLane(CITY, {"silent": subjects()["silent"]}, lambda: slack[0])
+    assert lane.take([_read(0, 1), _read(55, 1)], T0, T0) == []
+    slack[0] = 0
+    scores = lane.take([_read(110, 1)], T0, T0)
+    assert [(score.at - T0, score.score) for score in scores] == [(85 * MIN, 1.0), (110 * MIN, 0.0)]
+
+
 def test_the_grace_after_a_start_is_kept_by_the_timers() -> None:
     lane = _silence()
     lane.take([_read(0, 1)], T0, T0)

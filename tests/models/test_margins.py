@@ -135,7 +135,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(STEPS, st.floats(-500, 1500), st.lists(st.floats(-400, 1400), min_size=3, max_size=3, unique=True))
 def test_probabilities_lie_between_0_and_1_fall_with_the_limit_and_come_with_an_instant_in_the_future(
     steps: tuple[OutlookStep, ...], value: float, limits: list[float]

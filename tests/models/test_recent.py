@@ -1,6 +1,7 @@
 """The last day of a gauge: what stood there when, however it is cut."""
 
 import bisect
+from itertools import pairwise
 
 import msgspec
 from hypothesis import given
@@ -38,3 +39,27 @@ def test_it_stays_small_and_reaches_a_day_back() -> None:
         recent.add(second * 1000, 123.4)
     assert len(msgspec.msgpack.encode(recent)) < 6_500
     assert recent.times[-1] - recent.times[0] >= SPAN_MS - 10 * MIN
+
+
+@given(READINGS, st.integers(0, 79))
+def test_the_order_and_the_steepest_change_are_those_of_its_values_from_whichever_reading_on_they_are_asked(
+    readings: list[tuple[int, float]], asked_from: int
+) -> None:
+    recent, at = Recent(), 0
+    for number, (minutes, value) in enumerate(readings):
+        at += minutes * MIN
+        recent.add(at, value)
+        if number >= asked_from:
+            steps = [abs(after - before) for before, after in pairwise(recent.values)]
+            assert recent.ordered == sorted(recent.values)
+            assert recent.steepest == max(steps, default=0.0)
+    assert msgspec.msgpack.encode(recent) == msgspec.msgpack.encode([recent.times, recent.values])
+
+
+def test_a_jump_is_the_steepest_change_until_the_reading_before_it_is_forgotten() -> None:
+    recent = Recent()
+    for hour in range(60):
+        recent.add(hour * 60 * MIN, 100.0 if hour >= 20 else 0.5 * hour)
+        expected = max((abs(after - before) for before, after in pairwise(recent.values)), default=0.0)
+        assert recent.steepest == expected
+    assert recent.steepest == 0.0

@@ -100,7 +100,7 @@ def test_a_busy_day_stays_busy_and_a_surge_that_sets_in_does_not() -> None:
 
 
 @given(count=st.floats(0, 1e12), hour=st.integers(0, WEEK - 1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_surge_raises_what_is_usual_by_more_than_its_clip(count: float, hour: int) -> None:
     runner = _TAUGHT.again()
     runner.run(_hours(5 * WEEK, 5 * WEEK + hour))
@@ -135,7 +135,7 @@ _TAUGHT = _Taught()
         st.tuples(st.integers(1, 40 * HOUR), st.floats(allow_nan=False, allow_infinity=False)), max_size=60
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_counts_at_any_times_give_scores_and_a_state_that_comes_back(
     readings: list[tuple[int, float]],
 ) -> None:

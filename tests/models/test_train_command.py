@@ -51,7 +51,7 @@ def _train(cli: typer.Typer, *words: str | Path, catch: bool = False) -> Result:
 
 
 def test_from_a_recording_to_a_live_score(cli: typer.Typer, recording: Path, tmp_path: Path) -> None:
-    told = json.loads(_train(cli, recording, "--out", tmp_path / "models", "--json").stdout)
+    told = json.loads(_train(cli, recording, "--out", tmp_path / "models", "--promote", "--json").stdout)
     assert (told["kind"], told["live"], told["readings"], told["sensors"]) == ("water_level", True, 864, 1)
     forest = Forest()
     forest.configure(tmp_path)
@@ -59,16 +59,46 @@ def test_from_a_recording_to_a_live_score(cli: typer.Typer, recording: Path, tmp
     assert answers[-1].version == f"1+{told['version']}"
 
 
+def test_a_first_version_is_live_only_when_promoted(
+    cli: typer.Typer, recording: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "models"
+    told = json.loads(_train(cli, recording, "--out", out, "--json").stdout)
+    assert (told["live"], told["remark"]) == (False, "the rules run alone until a promotion")
+    forest = Forest()
+    forest.configure(tmp_path)
+    assert not any(Runner(forest).run(tide(1))), "the rules run alone"
+    line = _train(cli, recording, "--out", out).stdout
+    assert (
+        f"not live: look at its card, then `pantau model promote forest/water_level {told['version']}`"
+        in line
+    )
+    assert Shelf(out, "forest", "water_level").history() == []
+
+
+def test_a_first_version_may_run_in_shadow_beside_the_rules(
+    cli: typer.Typer, recording: Path, tmp_path: Path
+) -> None:
+    told = json.loads(_train(cli, recording, "--out", tmp_path / "models", "--shadow", "--json").stdout)
+    assert (told["live"], told["challenger"]) == (False, True)
+    rival = Forest().challenger(tmp_path)
+    assert rival is not None
+    assert all(answer.shadow for answer in Runner(rival).run(tide(1)) if answer)
+
+
 def test_a_later_version_is_live_only_when_promoted(
     cli: typer.Typer, recording: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "models"
-    first = json.loads(_train(cli, recording, "--out", out, "--json").stdout)["version"]
+    first = json.loads(_train(cli, recording, "--out", out, "--promote", "--json").stdout)["version"]
     _write(recording, days=6, seed=2)
     second = json.loads(_train(cli, recording, "--out", out, "--json").stdout)
     assert not second["live"]
     assert Shelf(out, "forest", "water_level").current() == first
-    assert "--promote" in _train(cli, recording, "--out", out).stdout
+    assert (
+        f"`pantau model promote forest/water_level {second['version']}`"
+        in _train(cli, recording, "--out", out).stdout
+    )
     assert json.loads(_train(cli, recording, "--out", out, "--promote", "--json").stdout)["live"]
     assert Shelf(out, "forest", "water_level").current() == second["version"]
     assert Shelf(out, "forest", "water_level").versions() == sorted([first, second["version"]])

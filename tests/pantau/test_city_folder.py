@@ -9,6 +9,7 @@ import pytest
 
 from pantau.city import FAR_FUTURE, FAR_PAST, City
 from pantau.cityfolder import load
+from pantau.cityfolder.settings import FORECAST_ADVICE
 from pantau.kind import Kind
 from pantau.ladder import Ladder
 
@@ -231,6 +232,17 @@ def test_advice_is_for_water_crowds_or_nobody(contoh: City) -> None:
     assert contoh.advice_for("density", "en", 3).startswith("Dangerous density")
     assert contoh.advice_for("data", "en", 3) == ""
     assert contoh.advice_for("flood", "xx", 3) == ""
+    assert contoh.advice_for("flood", "en", 3, forecast=True).startswith("Prepare to leave, and know the way")
+    assert contoh.advice_for("flood", "en", 1, forecast=True).startswith("High water is possible")
+    assert contoh.advice_for("flood", "en", 0, forecast=True) == ""
+    assert contoh.advice_for("flood", "xx", 3, forecast=True) == ""
+
+
+def test_a_city_without_words_for_forecasts_says_the_usual_ones(copy: Path) -> None:
+    text = (copy / "city.toml").read_text()
+    before, rest = text.split("[forecast.advice]")
+    (copy / "city.toml").write_text(before + rest.partition("\n\n")[2])
+    assert load(copy).forecast_advice == FORECAST_ADVICE
 
 
 def test_a_blank_hazards_cell_means_all_and_a_blank_severity_means_the_first(copy: Path) -> None:

@@ -90,7 +90,7 @@ def test_a_level_997_cm_higher_after_a_gap_of_45_hours_opens_at_once_and_stands_
     assert stream.final([first, second]) == [GOOD, GOOD]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     rises=st.lists(st.floats(0, 400), min_size=1, max_size=8),
     falls=st.floats(0, 0.05),
@@ -118,7 +118,7 @@ def test_a_true_rise_that_stays_is_never_failed_nor_kept_waiting_for_long(
 TRAINED = warm().past
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     size=st.floats(30, 2_000),
     sign=st.sampled_from([-1, 1]),
@@ -172,7 +172,7 @@ def test_nothing_learnt_exceeds_the_kinds_limits_nor_falls_below_their_share(
         assert LEAST_NOTABLE * LIMITS.spike <= stream.past.notable <= LIMITS.spike
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(PATHS, st.integers(1, 79))
 def test_a_memory_that_was_kept_and_read_back_judges_alike(path: list[tuple[int, float]], cut: int) -> None:
     whole = Stream(past=msgspec.convert(msgspec.to_builtins(TRAINED), Past), at=TRAINED.at)

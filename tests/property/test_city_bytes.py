@@ -14,7 +14,7 @@ from pantau.cityfolder.tables import SCHEMAS
 from pantau.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
-FEW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 CELLS = st.one_of(
     st.text(max_size=12),
     st.sampled_from(

@@ -38,7 +38,7 @@ def _dated(found: list[tuple[int, float]]) -> list[tuple[int, float]]:
 
 
 @pytest.mark.parametrize(("detector", "kind"), CASES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(found=series, cut=st.integers(0, 60))
 def test_any_finite_series_is_judged_and_survives_a_restart(
     detector: Detector, kind: str, found: list[tuple[int, float]], cut: int
@@ -70,7 +70,6 @@ def test_a_higher_water_never_rises_less(base: float, height: float, more: float
     assert rise(track, base + height + more, at) >= rise(track, base + height, at)
 
 
-@settings(deadline=None)
 @given(
     told=st.lists(st.tuples(st.integers(1, 90 * MIN), st.integers(0, 100)), max_size=60),
     hold=st.integers(0, 60),
@@ -95,7 +94,7 @@ STATIONS = [
 ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     found=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 2), st.floats(0, 900)), max_size=60),
     cuts=st.sets(st.integers(0, 60)),

@@ -44,7 +44,7 @@ def judge(readings: list[Reading], sizes: list[int]) -> VirtualService:
     return service
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     COURSE,
     st.lists(st.integers(1, 9), min_size=1, max_size=4),
@@ -61,7 +61,7 @@ def test_at_any_batch_size_the_same_readings_give_the_same_alert_log(
     assert logs[0] == logs[1]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(COURSE, st.lists(st.integers(1, 9), min_size=1, max_size=4))
 def test_stepping_the_journal_again_gives_the_log_byte_for_byte(
     steps: list[tuple[str, float, int]], sizes: list[int]
@@ -101,7 +101,7 @@ ROWS = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(ROWS, min_size=1, max_size=4))
 def test_what_was_journaled_is_read_back_as_it_was(rows: list[Row]) -> None:
     engine = fresh_database()

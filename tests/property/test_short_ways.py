@@ -95,7 +95,7 @@ def samples(
     return [*judged, sensor.flush()], msgspec.msgpack.encode(sensor._past), sensor.flush_at
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(ARRIVALS)
 def test_a_burst_is_judged_the_same_with_and_without_the_short_way(
     arrivals: list[tuple[int, int, bool, bool]],
@@ -209,7 +209,7 @@ def plain(state: GroupState) -> GroupState:
     return state
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(moves=MOVES, start=st.sampled_from([20.0, 39.5, 79.0]))
 def test_the_ordinary_day_is_judged_as_if_every_voice_had_been_asked(
     moves: list[tuple[str, tuple[str, str], float, int]], start: float

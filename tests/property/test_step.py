@@ -40,7 +40,7 @@ def play(
     return step, state, steps
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ARRIVALS)
 def test_only_what_is_newer_moves_the_state_and_a_second_delivery_moves_nothing(
     arrivals: list[tuple[int, float, str, int, bool]],
@@ -60,7 +60,7 @@ def test_only_what_is_newer_moves_the_state_and_a_second_delivery_moves_nothing(
         assert bool(one.reason) >= (one.flag in {Flag.SUSPECT, Flag.FAIL} and fate != Fate.DUPLICATE)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ARRIVALS)
 def test_no_alert_has_two_lives_and_no_two_are_open_for_one_condition(
     arrivals: list[tuple[int, float, str, int, bool]],
@@ -82,7 +82,7 @@ def test_no_alert_has_two_lives_and_no_two_are_open_for_one_condition(
     assert set(open_now.values()) == {alert.id for alert in state.alerts.values() if alert.is_open}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ARRIVALS)
 def test_a_state_that_is_kept_and_read_back_after_every_reading_says_the_same(
     arrivals: list[tuple[int, float, str, int, bool]],
@@ -94,7 +94,7 @@ def test_a_state_that_is_kept_and_read_back_after_every_reading_says_the_same(
     assert dump(first[1], DETECTORS) == dump(second[1], DETECTORS)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ARRIVALS)
 def test_a_revision_is_of_a_reading_that_was_sent_and_never_changes_its_value(
     arrivals: list[tuple[int, float, str, int, bool]],
@@ -107,7 +107,7 @@ def test_a_revision_is_of_a_reading_that_was_sent_and_never_changes_its_value(
         sent.add((one.sensor, one.observed_at, one.value))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ARRIVALS)
 def test_what_nobody_was_told_of_ends_without_a_word(
     arrivals: list[tuple[int, float, str, int, bool]],

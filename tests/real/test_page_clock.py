@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.clock import ScaledClock
 from pantau.city import City
+from pantau.reading import Reading
 from status.api import create_app
 from status.pages.words import words_of
 from tests.fakes_board import BoardInMemory, HealthInMemory
@@ -100,4 +101,22 @@ def test_a_card_follows_the_gauge_that_it_is_about(browser: Browser, city: City)
         expect(held).to_be_hidden()
         board.put(latest(KATULAMPA, limit - 1, age_min=1, severity=2))
         expect(held).to_be_visible()
+        page.close()
+
+
+def test_a_gauge_that_is_live_again_says_no_more_that_its_clock_is_wrong(
+    browser: Browser, city: City
+) -> None:
+    board = sample_board(city)
+    board.put(latest(KATULAMPA, 160, age_min=200, severity=2))
+    board.history.append(Reading(KATULAMPA, "water_level", 170.0, NOW + 15 * MIN, NOW, flag=4))
+    with serving(create_app(board, city, ScaledClock(NOW, 1.0), HealthInMemory(), exercise=False)) as address:
+        page = browser.new_page()
+        page.goto(f"{address}/en/station/{KATULAMPA}")
+        expect(page.locator("#live")).to_have_text(words_of("en").client.live_on)
+        clock = page.locator('[data-f="clock"]')
+        expect(clock).to_contain_text("about 15 min ahead")
+        board.put(latest(KATULAMPA, 171, age_min=0, severity=2))
+        expect(page.locator(f'tr[data-station="{KATULAMPA}"]')).to_contain_text("171")
+        expect(clock).to_have_count(0)
         page.close()

@@ -111,7 +111,7 @@ def test_a_backlog_that_ends_with_the_live_value_is_judged_by_its_newest_part_on
     assert len(table_rows(engine, "readings")["readings"]) == ITEMS + 1
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     st.lists(st.tuples(st.integers(-500, -1), st.floats(0, 600)), min_size=1, max_size=60),
     st.lists(st.floats(0, 60), min_size=1, max_size=4),

@@ -85,7 +85,7 @@ def test_every_problem_of_a_file_is_told_up_to_a_limit(tmp_path: Path, contoh: C
 
 
 def test_an_ambiguous_name_lists_the_ids(tmp_path: Path, contoh: City) -> None:
-    names = contoh.names | {"twin": ("awan-1", "awan-2")}
+    names = {**contoh.names, "twin": ("awan-1", "awan-2")}
     contoh.names, former = names, contoh.names
     try:
         with pytest.raises(ConfigError, match="awan-1, awan-2"):

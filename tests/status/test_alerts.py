@@ -42,6 +42,26 @@ def test_pages_of_alerts_follow_each_other(site: Site) -> None:
     assert sorted(seen) == sorted(ids(site, "?state=all"))
 
 
+def test_an_ended_alert_says_that_it_is_over_and_shows_no_value(site: Site) -> None:
+    found = site.client.get(f"/api/v1/alerts/{F}").json()
+    assert found["headline"] == {
+        "id": "P.A. Manggarai 2 Siaga 3 (Waspada): peringatan berakhir",
+        "en": "P.A. Manggarai 2 Siaga 3 (Watch): alert ended",
+    }
+    assert found["value"] == 744.0, "what led to it, for whoever wants to know"
+    assert found["advice"] is None
+
+
+def test_an_alert_tells_what_people_do_about_what_is_confirmed_of_it(site: Site) -> None:
+    def advice(id: str) -> object:
+        return site.client.get(f"/api/v1/alerts/{id}").json()["advice"]
+
+    assert advice(A) == {language: texts[3] for language, texts in site.city.advice.items()}
+    assert advice("d" * 20) == {language: texts[1] for language, texts in site.city.crowd_advice.items()}
+    assert advice(C) is None, "nothing of it is confirmed"
+    assert advice("e" * 20) is None, "nothing is to be done about a broken sensor"
+
+
 def test_bad_queries_are_problems(site: Site) -> None:
     for query, status in (
         ("?state=open", 422),

@@ -6,6 +6,7 @@ from html import unescape
 import pytest
 
 from pantau.record import TransitionRecord
+from status.pages.home import Known, alert_items
 from status.pages.value import Told, told_of
 from status.pages.words import words_of
 from tests.status.conftest import Site
@@ -104,6 +105,33 @@ def test_a_withdrawn_alert_has_no_value_and_says_that_it_was_wrong(site: Site) -
     page = site.client.get(f"/en/alert/{V}").text
     assert f"<dd>{words.what['withdrawn']}</dd>" in page
     assert "99,999" not in page.split("<table")[0]
+
+
+def test_nothing_is_worked_out_for_an_alert_that_is_not_shown(site: Site) -> None:
+    asked: list[str] = []
+
+    class Asked(dict[str, dict[str, object]]):
+        def get(self, name: str, default: object = None) -> object:  # type: ignore[override]
+            asked.append(name)
+            return default
+
+    hidden = alert("8" * 20, KATULAMPA, 2, value=160.0, confirmed=False, confirmed_severity=0, worst=0)
+    shown = alert(V, MANGGARAI, 2, value=760.0)
+    known = Known(properties=Asked())
+    items = alert_items(site.city, [hidden, shown], "en", NOW, exercise=False, known=known)
+    assert [item.id for item in items] == [V]
+    assert asked == [MANGGARAI]
+
+
+def test_a_pending_raise_does_not_say_below_which_limit_it_would_be(site: Site) -> None:
+    site.board.put(latest(KATULAMPA, 160, age_min=2, severity=1, tentative=3, flag=3))
+    site.board.put(alert(V, KATULAMPA, 3, value=260.0, confirmed=False, confirmed_severity=1, worst=1, n=2))
+    site.board.timelines[V] = [
+        transition(V, 1, "raised", 1, value=90.0),
+        transition(V, 2, "raised", 3, value=260.0, confirmed=False),
+    ]
+    eventually(lambda: "90 cm at" in card(site, "/en"))
+    assert "Below the limit" not in card(site, "/en")
 
 
 def test_what_was_withdrawn_or_never_confirmed_tells_no_value() -> None:

@@ -1,6 +1,7 @@
 """The forecast in the API and on the pages: what it says, when it is old, and what alerts of it look like."""
 
 import re
+from html import unescape
 
 import pytest
 
@@ -190,6 +191,19 @@ def test_a_forecast_alert_is_public_and_marked_in_the_api(site: Site) -> None:
     eventually(lambda: bool(told()))
     [found] = told()
     assert (found["forecast"], found["siaga"], found["confirmed"]) == (True, 2, True)
+
+
+@pytest.mark.parametrize("language", ["id", "en"])
+def test_a_forecast_tells_people_to_prepare_and_not_to_leave(site: Site, language: str) -> None:
+    city = site.city
+    site.board.put(forecast_alert(city, 3))  # type: ignore[arg-type]
+    forecast, there = city.forecast_advice[language][2], city.advice[language][3]
+    path = f"/{language}/{PATHS[language]['alert']}/{G}"
+    eventually(lambda: forecast in unescape(site.client.get(f"/{language}").text))
+    assert forecast in unescape(site.client.get(path).text)
+    assert there not in unescape(site.client.get(path).text)
+    told = site.client.get(f"/api/v1/alerts/{G}").json()["advice"]
+    assert told == {each: city.forecast_advice[each][2] for each in city.languages}
 
 
 def test_an_ended_forecast_has_no_level_in_its_headline(site: Site) -> None:

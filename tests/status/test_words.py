@@ -37,7 +37,7 @@ def test_every_word_is_used_somewhere() -> None:
     files = [*folder.rglob("*.py"), *folder.rglob("*.html"), *folder.glob("pages/static/*.js")]
     text = "\n".join(Path(file).read_text() for file in files)
     composed = {"range_6", "range_24", "range_168", "unit_persons"}
-    sections = ("flag.", "what.", "isa.", "why.", "hazard.", "forecast_ended.")
+    sections = ("flag.", "what.", "isa.", "why.", "hazard.", "forecast_ended.", "span.")
     for key in flat(FILES["id"]):
         word = key.rpartition(".")[2]
         if word in composed or key.startswith(sections) or word.startswith(("chip_", "note_")):

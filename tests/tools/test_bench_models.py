@@ -196,7 +196,9 @@ def test_what_is_wrong_with_a_detector_is_a_problem(fault: str, words: str) -> N
 
 def test_a_trained_gauge_without_outlooks_is_a_problem() -> None:
     found = slow_lane(only("river-0-3"), SHORT, chosen("novelty"))
-    assert found.problems == ["water_level: river-0-3: 0 outlooks in 144 readings, expected at least 90%"]
+    assert found.problems == [
+        "water_level: river-0-3: an outlook that was not out of date at 0 of 144 readings, expected at least 90%"
+    ]
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), float("inf")])

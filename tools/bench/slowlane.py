@@ -6,6 +6,7 @@ all of them have to tell the same scores.
 """
 
 import math
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -13,6 +14,8 @@ from typing import NamedTuple
 from models.detector import Detector
 from models.lane import StateRow
 from pantau.event import Score
+from pantau.forms import forecast_stale_at
+from pantau.outlook import Outlook
 from tools.bench.figures import Figure, Found
 from tools.bench.lane import Cost, Lane, Turn, merged, turns_of
 from tools.bench.rivals import forest_alone, range_rule
@@ -142,14 +145,26 @@ def _key(score: Score) -> tuple[str, str, str, int, float, str]:
 
 
 def _silences(town: Town, days: Days, told: Iterable[Score]) -> list[str]:
-    """Gauges with a trained forecast have an outlook at nearly each of their readings."""
-    readings = Counter(reading.station for turn in days.warm for reading, _ in turn.heard)
-    outlooks = Counter(score.station for score in told if score.outlook is not None)
-    return [
-        f"{name}: {outlooks[name]} outlooks in {readings[name]} readings, expected at least {_OUTLOOKS:.0%}"
-        for name in town.trained
-        if name in readings and outlooks[name] < _OUTLOOKS * readings[name]
-    ]
+    """Gauges with a trained forecast have one that is not out of date at nearly each of their readings."""
+    issued: dict[str, list[Outlook]] = {}
+    for score in told:
+        if score.outlook is not None:
+            issued.setdefault(score.station, []).append(score.outlook)
+    problems = []
+    for name in town.trained:
+        times = [
+            reading.observed_at for turn in days.warm for reading, _ in turn.heard if reading.station == name
+        ]
+        known = issued.get(name, [])
+        starts, station = [outlook.issued_at for outlook in known], town.city.stations[name]
+        newest = [(at, bisect_right(starts, at) - 1) for at in times]
+        fresh = sum(place >= 0 and at <= forecast_stale_at(station, known[place]) for at, place in newest)
+        if fresh < _OUTLOOKS * len(times):
+            problems.append(
+                f"{name}: an outlook that was not out of date at {fresh} of {len(times)} readings, expected at least "
+                f"{_OUTLOOKS:.0%}"
+            )
+    return problems
 
 
 def _sizes(states: Iterable[StateRow]) -> dict[tuple[str, str], Counter[str]]:

@@ -1,6 +1,7 @@
 """Devices whose clock is ahead: readings of the last day that came more than two minutes before their own time.
 
-Such a reading is stored and never live, so a station that sends nothing else says that it never reported.
+Such a reading is stored and never live, so a station that sends nothing else never reported, or is stale; its page says
+why (``status.clocks``).
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from app.doctor.finding import Context, Finding
 from app.wiring import open_store
 from pantau.city import FAR_FUTURE, City
 from pantau.ports import ReadingStore
-from pantau.quality import FUTURE_MS
+from pantau.quality import ahead_of_time
 
 __all__ = ["ahead", "look"]
 
@@ -52,8 +53,8 @@ def ahead(store: ReadingStore, city: City, now: int) -> Iterator[Finding]:
     found: list[str] = []
     for station in list(city.stations.values())[:_MOST_STATIONS]:
         page = store.read(station.id, station.kind, start=now - _DAY_MS, end=FAR_FUTURE, limit=_MOST_READINGS)
-        by = max((one.observed_at - one.received_at for one in page), default=0)
-        if by > FUTURE_MS:
+        by = ahead_of_time(page)
+        if by:
             found.append(f"{station.id} ({station.name}, {by / 60_000:.0f} min)")
     if found:
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""

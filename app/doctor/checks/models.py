@@ -24,9 +24,21 @@ def look(context: Context) -> Iterator[Finding]:
             ends = f"it runs in shadow only; `pantau model shadow {shelf.title}` ends the trial"
             yield Finding("error", f"challenger {shelf.title}: {rival_broken}", ends)
         if not broken and not rival_broken:
-            none = "none (retired: the rules run alone)" if shelf.is_retired() else "none"
+            none = (
+                "none (retired: the rules run alone)" if shelf.is_retired() else "none: the rules run alone"
+            )
             words = f"live {live or none}" + (f", in shadow {rival}" if rival else "")
-            yield Finding("ok", f"{shelf.title}: {words}")
+            waits = not live and not shelf.is_retired()
+            yield Finding(
+                "note" if waits else "ok", f"{shelf.title}: {words}", _promotes(shelf) if waits else ""
+            )
+
+
+def _promotes(shelf: Shelf) -> str:
+    title = shelf.title
+    return (
+        f"`pantau model show {title}` tells the cards, `pantau model promote {title} VERSION` makes one live"
+    )
 
 
 def _instead(shelf: Shelf, live: str | None) -> str:

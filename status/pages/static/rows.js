@@ -141,6 +141,7 @@ export function paint(row, properties) {
   row.className = chip;
   field(row, "chip").replaceChildren(chipElement(chip, statusText(properties, chip)));
   field(row, "note").replaceChildren(...noteParts(row, properties, chip));
+  if (!["never", "stale"].includes(chip)) field(row, "clock")?.remove();
   field(row, "value").textContent = properties.value === null ? "" : numberText(properties.value, decimals);
   field(row, "unit").textContent = properties.value === null ? "" : unit;
   field(row, "density").textContent = densityText(properties);

@@ -214,8 +214,8 @@ def _density(station: Station, record: LatestRecord | None, *, usable: bool) -> 
 def forecast_stale_at(station: Station, outlook: Outlook) -> int:
     """Last instant (ms) at which a forecast still speaks for the hours ahead.
 
-    Outlooks come at the station's cadence, but not more often than every ten minutes (twenty while nothing moves): three
-    are missed, or two hours have passed.
+    Outlooks come at the station's cadence, but not more often than every ten minutes (twenty while nothing moves):
+    three are missed, or two hours have passed.
     """
     return outlook.issued_at + min(_OLDEST_MS, GAP_CADENCES * max(station.cadence_ms, _OUTLOOK_MS))
 

@@ -11,8 +11,6 @@ from pantau.station import ABOUT_US
 
 __all__ = ["route", "weight_for"]
 
-"""Hazards about ourselves: no resident can do anything about a silent sensor."""
-
 
 def route(change: Change, city: City) -> list[Recipient]:
     """Recipients of a change, as ``recipients.csv`` orders them; a late change has none."""
@@ -34,6 +32,7 @@ def weight_for(change: Change, audience: str) -> int:
 
 def _hears(recipient: Recipient, change: Change, city: City) -> bool:
     hazard = change.record.hazard
+    # No resident can do anything about a silent sensor.
     if hazard in ABOUT_US and recipient.audience != OPERATORS:
         return False
     if recipient.hazards and hazard not in recipient.hazards:

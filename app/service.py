@@ -25,7 +25,7 @@ from pantau.event import Command
 from pantau.faultpoint import Point, reached
 from pantau.reading import MAIN, Reading
 
-__all__ = ["FastLane", "Threads", "follow", "give_a_head_start", "slow_loop"]
+__all__ = ["FastLane", "Threads", "follow", "give_a_head_start", "slow_loop", "wait_for"]
 
 _log = structlog.get_logger("pantau.service")
 
@@ -278,12 +278,13 @@ def slow_loop(follower: SlowFollower, lane: FastLane, stop: threading.Event) -> 
 
 def give_a_head_start(health: Health, stop: threading.Event) -> None:
     """Let the fast lane have the processor until it listens and has taken what waited for us."""
-    _wait_for(lambda: health.ready, _READY_S, stop)
+    wait_for(lambda: health.ready, _READY_S, stop)
     if health.ready:
-        _wait_for(lambda: health.caught_up, _CAUGHT_UP_S, stop)
+        wait_for(lambda: health.caught_up, _CAUGHT_UP_S, stop)
 
 
-def _wait_for(there: Callable[[], bool], at_most_s: float, stop: threading.Event) -> None:
+def wait_for(there: Callable[[], bool], at_most_s: float, stop: threading.Event) -> None:
+    """Wait until something is so, a time is over, or a stop is asked for."""
     until = time.monotonic() + at_most_s
     while not (there() or stop.is_set()) and time.monotonic() < until:
         stop.wait(_LOOK_S)

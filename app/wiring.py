@@ -3,7 +3,6 @@
 import gc
 import os
 import socket
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
@@ -27,7 +26,7 @@ from app.late import LateStore
 from app.pipeline import Pipeline
 from app.public import PublicTopics
 from app.sequences import SequenceFollower
-from app.service import FastLane, Threads, follow, give_a_head_start, slow_loop
+from app.service import FastLane, Threads, follow, give_a_head_start, slow_loop, wait_for
 from app.settings import Settings
 from app.sole import bound, locked
 from ingest.decode import all_formats
@@ -48,7 +47,7 @@ __all__ = ["PARTS", "Service", "load_city", "load_detectors", "open_store"]
 
 _log = structlog.get_logger("pantau.wiring")
 
-_SERVER_S, _LOOK_S = 2.0, 0.005
+_SERVER_S = 2.0
 """The HTTP server begins before the lanes do, if it does so soon."""
 _STORE_PATIENCE_S = 1.0
 """Readings may reach the store so much later: it takes thousands at once for the price of a few."""
@@ -158,7 +157,6 @@ class Service:
         sequences = SequenceFollower()
 
         def slow() -> None:
-            give_a_head_start(self.health, stop)
             slow_lane = SlowLane(self.city, detectors, lambda: self.clock.slack_ms, errors=slow_errors)
             slow_loop(SlowFollower(self.engine, slow_lane, sequences, pipeline.recent), lane, stop)
 
@@ -171,14 +169,9 @@ class Service:
         self._receiver.start()
         forwarder = Forwarder(self.engine, self.store, pipeline.recent, _STORE_PATIENCE_S)
         name = "influxdb" if self.settings.influx else "store"
-
-        def forward() -> None:
-            give_a_head_start(self.health, stop)
-            follow(name, forwarder.turn, self.health, stop)
-
         self.threads.start("fast-lane", lane.run)
-        self.threads.start("slow-lane", slow)
-        self.threads.start("forwarder", forward)
+        self._start_behind("slow-lane", slow)
+        self._start_behind("forwarder", lambda: follow(name, forwarder.turn, self.health, stop))
         keeper = Housekeeper(lane, slow_errors, sequences, self.health)
         self.threads.start("housekeeper", lambda: keeper.loop(stop))
 
@@ -193,12 +186,7 @@ class Service:
         )  # fmt: skip
         public = PublicTopics(self.engine, self.city, publisher, self.clock, self.health)
         self.threads.start("sender", lambda: sender.loop(stop))
-
-        def publish() -> None:
-            give_a_head_start(self.health, stop)
-            follow("mqtt-out", public.turn, self.health, stop)
-
-        self.threads.start("public-topics", publish)
+        self._start_behind("public-topics", lambda: follow("mqtt-out", public.turn, self.health, stop))
 
     def _publisher_of_ours(self) -> PahoPublisher:
         """The connection by which this process publishes; made when first needed."""
@@ -221,9 +209,16 @@ class Service:
         )
         self._server = server = uvicorn.Server(config)
         self.threads.start("http", lambda: server.run(self._sockets))
-        until = time.monotonic() + _SERVER_S
-        while not (server.started or self.threads.stop.is_set()) and time.monotonic() < until:
-            time.sleep(_LOOK_S)
+        wait_for(lambda: server.started, _SERVER_S, self.threads.stop)
+
+    def _start_behind(self, name: str, work: Callable[[], None]) -> None:
+        """A thread that lets the fast lane go first."""
+
+        def run() -> None:
+            give_a_head_start(self.health, self.threads.stop)
+            work()
+
+        self.threads.start(name, run)
 
 
 def _calm_the_collector() -> None:

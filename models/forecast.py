@@ -184,9 +184,8 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             at: instant of issue, ms; readings after it must not be in there.
         """
         sights, speakers = self._live
-        empty = _EMPTY
         pairs = [
-            (sight, upstream.get(name, empty)) for sight, name in zip(sights[1:], self.upstream, strict=True)
+            (sight, upstream.get(name, _EMPTY)) for sight, name in zip(sights[1:], self.upstream, strict=True)
         ]
         made = row_of(at, (sights[0], own), pairs)
         now = made.now

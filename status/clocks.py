@@ -6,15 +6,16 @@ stations at a time: that page waits for no store, which may be away.
 """
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
 
 from pantau.city import FAR_FUTURE, City
 from pantau.errors import Unavailable
 from pantau.ports import Clock
 from pantau.quality import ahead_of_time, is_stale
 from pantau.station import Station
+from status.background import running
 from status.board import Board
 from status.watch import Watch
 
@@ -53,7 +54,7 @@ class Clocks:
         Readings that came before the newest live one do not count: that clock was set right since.
         """
         if self._is_silent(station):
-            with contextlib.suppress(Unavailable):
+            with suppress(Unavailable):
                 found = self._asked(station)
                 if found:
                     self.ahead[station.id] = found
@@ -73,16 +74,9 @@ class Clocks:
             if asked >= _ASKED:
                 return
 
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    def running(self) -> AbstractAsyncContextManager[None]:
         """Takes turns for as long as the context lasts, and somebody reads."""
-        task = asyncio.create_task(self._run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        return running(self._run())
 
     async def _run(self) -> None:
         next_at = 0.0

@@ -4,9 +4,9 @@ One task for all clients: what a thousand readers cost the database is what one 
 """
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 import msgspec
 
@@ -14,6 +14,7 @@ from pantau.city import City
 from pantau.forms import alert_properties
 from pantau.ports import Clock
 from pantau.record import AlertRecord
+from status.background import running
 from status.board import Board
 from status.changes import Change, Changes
 from status.snapshot import LARGE, Snapshot, Stations
@@ -84,16 +85,9 @@ class Watch:
             self.changes.add(changes, snapshot.position)
             return snapshot
 
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    def running(self) -> AbstractAsyncContextManager[None]:
         """Looks at the board for as long as the context lasts."""
-        task = asyncio.create_task(self._run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        return running(self._run())
 
     async def _run(self) -> None:
         while True:

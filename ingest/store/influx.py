@@ -34,7 +34,6 @@ _log = structlog.get_logger("pantau.influx")
 
 _AT = attrgetter("observed_at")
 _LINES = 10_000
-_GOOD = int(Flag.GOOD)
 _ASKED_STATIONS = 50
 _APART_MS = 3_600_000
 _MOST_HEADS = 200_000
@@ -172,13 +171,7 @@ class InfluxStore:
         known, lines = self._heads.get, []
         for reading in readings:
             key = (reading.kind, reading.station, reading.sensor)
-            begin = known(key) or self._head(key, reading)
-            if reading.flag == _GOOD:  # ``to_line`` written out: a call costs a fifth of a line
-                lines.append(
-                    f"{begin} value={reading.value!r},flag=1i,received_at={reading.received_at}i {reading.observed_at}"
-                )
-            else:
-                lines.append(to_line(reading, begin))
+            lines.append(to_line(reading, known(key) or self._head(key, reading)))
         return lines
 
     def _head(self, key: tuple[str, str, str], reading: Reading) -> str:

@@ -41,7 +41,7 @@ class Kill(NamedTuple):
     Attributes:
         point: fault point; None: at any time, or with half of a bundle of acknowledgements sent.
         hit: at the how-manieth time that it is reached.
-        after_s: without a point: seconds after the start.
+        after_s: without a point: seconds after the service has connected; half as many at each repetition.
     """
 
     name: str
@@ -333,7 +333,8 @@ def kills(plan: list[Kill], seed: int = 1) -> Faults:
                 continue
             result.idle.append(kill.name)
             if tries[kill.name] < 20:
-                todo.insert(min(len(todo), rng.randint(1, 3)), kill._replace(hit=1))
+                sooner = kill._replace(hit=1, after_s=kill.after_s / 2)  # while it takes what has piled up
+                todo.insert(min(len(todo), rng.randint(1, 3)), sooner)
         place.victim.launch()
 
     return happen
@@ -348,8 +349,8 @@ def _die(place: Ground, kill: Kill) -> bool:
     else:
         before = place.wire.connections
         victim.launch()
+        wait_for(lambda: place.wire.connections > before)  # earlier nothing can be in flight
         if kill.name == HALF_ACKED:
-            wait_for(lambda: place.wire.connections > before)
             pid = victim.pid
             place.wire.cut_acknowledgements(lambda: _kill_now(pid))
             died = victim.died(30)
